@@ -1,0 +1,268 @@
+"""What a run leaves behind, as values: `results.json`, `manifest.json` and the tables beside them.
+
+`run` makes a `RunRecord`, `store` writes and reads it, `report` draws it; none of them needs the model.
+The tables' columns are listed at `TABLES`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict
+
+SCHEMA: Final = 1
+ALL_CLASSES: Final = "*"
+"""The class name that stands for all classes together, in tables and results."""
+
+TABLES: Final[Mapping[str, tuple[str, ...]]] = {
+    # rank_low, rank_high, ci_low, ci_high hold no value where no interval was computed
+    "importances": (
+        "class", "level", "feature", "value", "rank", "rank_low", "rank_high", "share", "weighted",
+        "positive", "negative", "sign_consistency", "support", "pick_importance", "ci_low", "ci_high",
+    ),
+    "explanations": ("row", "class", "feature", "value", "weight"),
+    "rows": ("row", "class", "predicted", "surrogate", "intercept", "r2", "perturbations", "target", "flags"),
+    "picks": ("scope", "order", "row", "gain", "coverage", "upper_bound"),
+    "certificates": ("scope", "feature", "value", "importance", "dual", "covered"),
+    "failures": ("row", "stage", "error"),
+}  # fmt: skip
+
+
+class _Stored(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ModelFacts(_Stored):
+    """The model as it was explained."""
+
+    name: str
+    version: str
+    task: Literal["classification", "regression"]
+    output: str
+    kind: str
+    description: str
+    sha256: str | None
+
+
+class FeatureFacts(_Stored):
+    """One column that the model gets. `values` counts its intervals or categories."""
+
+    name: str
+    kind: Literal["continuous", "categorical"]
+    values: int
+    missing: int
+    constant: bool
+
+
+class DataFacts(_Stored):
+    """The data as they were read. `sha256` is over the bytes of the files, in order."""
+
+    source: str
+    rows: int
+    features: tuple[FeatureFacts, ...]
+    target: str | None
+    id: str | None
+    sha256: str
+
+
+class Stratum(_Stored):
+    """One stratum of the sample: how many rows it has, how many were taken."""
+
+    name: str
+    rows: int
+    taken: int
+
+
+class SampleFacts(_Stored):
+    """How the explained rows were chosen."""
+
+    rows: int
+    of: int
+    stratify: str
+    seed: int
+    strata: tuple[Stratum, ...]
+
+
+class MethodFacts(_Stored):
+    """The local method and the aggregation with every parameter resolved."""
+
+    method: str
+    pool: str
+    perturbations: int
+    discretizer: str
+    kernel_width: float
+    selection: str
+    features: int | None
+    ridge: float
+    score: Literal["weighted", "share"]
+    min_support: int
+    top: int
+    budget: int
+
+
+class Counts(_Stored):
+    """requested = explained + failed, in rows; `model_rows` is all rows the model was asked for."""
+
+    requested: int
+    explained: int
+    failed: int
+    pool_failed: int
+    model_rows: int
+
+
+class Fidelity(_Stored):
+    """Distribution over rows of the surrogates' weighted R². `below_half` is the share of rows under 0.5."""
+
+    median: float | None
+    p05: float | None
+    p95: float | None
+    below_half: float | None
+
+
+class Score(_Stored):
+    """The importance of a feature, or of one value of it, for a class (SCIENCE: NormLIME).
+
+    `share` is the mean |w|/‖w‖₁ and `weighted` the mean w²/‖w‖₁ over the explanations that use it;
+    `positive` + `negative` = `share` split by the sign of w; `sign_consistency` is |positive − negative| /
+    share, in [0, 1]; `support` counts those explanations; `pick_importance` is SP-LIME's √Σ|w|.
+    """
+
+    feature: str
+    value: str | None
+    rank: int
+    share: float
+    weighted: float
+    positive: float
+    negative: float
+    sign_consistency: float
+    support: int
+    pick_importance: float
+    supported: bool
+
+
+class ClassFacts(_Stored):
+    """One class, or all together (`*`): its rows by prediction, fidelity, and top features and values."""
+
+    name: str
+    rows: int
+    fidelity: Fidelity
+    n_features: int
+    features: tuple[Score, ...]
+    values: tuple[Score, ...]
+
+
+class LocalFeature(_Stored):
+    """One feature of one explained row: its raw value, the interval or category it fell in, its weight."""
+
+    feature: str
+    raw: str
+    value: str
+    weight: float
+
+
+class PickedRow(_Stored):
+    """One representative row. `newly_covered` names the heaviest keys that it brought in, heaviest first."""
+
+    order: int
+    row: str
+    class_name: str
+    predicted: float
+    surrogate: float
+    target: str | None
+    r2: float | None
+    gain: float
+    coverage: float
+    upper_bound: float
+    newly_covered: tuple[str, ...]
+    n_newly_covered: int
+    features: tuple[LocalFeature, ...]
+
+
+class Pick(_Stored):
+    """A submodular pick with its certificate: no `budget` rows cover more than `upper_bound` of `total`.
+
+    `covered`, `total`, `upper_bound`, and a row's `gain` and `coverage` are in units of SP-LIME's summed
+    importance. `keys` counts what can be covered, `rule` says in words when a row covers a key.
+    """
+
+    scope: str
+    budget: int
+    rule: str
+    keys: int
+    total: float
+    covered: float
+    upper_bound: float
+    ratio: float
+    optimal: bool
+    rows: tuple[PickedRow, ...]
+
+
+class Notice(_Stored):
+    """Something that a reader should know about this run, in one sentence."""
+
+    code: str
+    text: str
+
+
+class Results(_Stored):
+    """`results.json`: a pure function of model, data, config and seed; no time, no place."""
+
+    schema_number: int = SCHEMA
+    model: ModelFacts
+    data: DataFacts
+    sample: SampleFacts
+    method: MethodFacts
+    counts: Counts
+    fidelity: Fidelity
+    agreement: float | None
+    classes: tuple[ClassFacts, ...]
+    picks: tuple[Pick, ...]
+    notices: tuple[Notice, ...]
+
+
+class ReportFacts(_Stored):
+    """What the config's `report` section gave the report to print."""
+
+    title: str
+    owner: str | None
+    intended_use: str | None
+    materiality_tier: str | None
+    approvers: tuple[str, ...]
+
+
+class Manifest(_Stored):
+    """`manifest.json`: what is needed to check the run and to run it again.
+
+    `created` is UTC in ISO 8601; `timings` are seconds a stage; `files` maps each file of the run folder
+    to its SHA-256; `config_text` is the config as read, `config_sha256` the hash of its bytes.
+    """
+
+    schema_number: int = SCHEMA
+    run_id: str
+    limekiln: str
+    created: str
+    config_file: str
+    config_text: str
+    config_sha256: str
+    model_sha256: str | None
+    data_sha256: str
+    seed: int
+    environment: dict[str, str]
+    cluster: dict[str, str | int | None]
+    counts: Counts
+    timings: dict[str, float]
+    report: ReportFacts
+    formats: tuple[str, ...]
+    previous_run: str | None
+    previous_manifest_sha256: str | None
+    files: dict[str, str]
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """A finished run: the two documents and the tables of `TABLES`, by name."""
+
+    results: Results
+    manifest: Manifest
+    tables: Mapping[str, pd.DataFrame]

@@ -1,0 +1,210 @@
+"""The settings of a run: every key of `config.yaml`, its type, its default and its meaning.
+
+The description of a field is what `limekiln schema` prints and what an editor shows while the file is
+typed. Reading the file, with line numbers in its errors, is `config.py`'s work.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class SkopsModel(_Section):
+    """A scikit-learn estimator saved with skops: no code runs while it is loaded."""
+
+    kind: Literal["skops"]
+    path: str = Field(description="The file, relative to the config's folder.")
+    sha256: Sha256 | None = Field(default=None, description="Expected SHA-256 of the file, checked before it is read.")
+    trusted: tuple[str, ...] = Field(
+        default=(), description="Types in the file, beyond skops' own list, that you trust, by full name."
+    )
+
+
+class JoblibModel(_Section):
+    """A pickled estimator. Loading it runs code, so it must be pinned and declared trusted."""
+
+    kind: Literal["joblib"]
+    path: str = Field(description="The file, relative to the config's folder.")
+    sha256: Sha256 = Field(description="Expected SHA-256 of the file, checked before it is unpickled.")
+    trusted: Literal[True] = Field(description="Must be true: unpickling a model runs the code inside it.")
+
+
+class PythonModel(_Section):
+    """A callable of yours: a DataFrame in, probabilities or predictions out."""
+
+    kind: Literal["python"]
+    path: str = Field(description='"module:callable"; modules beside the config are found.', pattern=r"^[\w.]+:[\w.]+$")
+    classes: tuple[str, ...] = Field(default=(), description="Class names in output order; none means regression.")
+
+
+ModelSource = Annotated[SkopsModel | JoblibModel | PythonModel, Field(discriminator="kind")]
+
+
+class ModelSettings(_Section):
+    """Which model is explained."""
+
+    name: str = Field(description="The model's name, as the report shows it.", min_length=1)
+    version: str = Field(default="", description="The model's version, as the report shows it.")
+    source: ModelSource
+    output: Literal["probability", "value"] = Field(
+        default="probability",
+        description="What the model gives for a row: class probabilities, or one value (regression).",
+    )
+
+
+class CsvSource(_Section):
+    """Comma-separated text, one or more files."""
+
+    kind: Literal["csv"]
+    path: str = Field(description="File, glob or fsspec URL, relative to the config's folder.")
+    names: tuple[str, ...] | None = Field(default=None, description="Column names, for files without a header line.")
+    sep: str = Field(default=",", description="The separator.", min_length=1)
+    encoding: str = Field(default="utf-8", description="The text encoding.")
+    skipinitialspace: bool = Field(default=False, description="Drop blanks after a separator.")
+    na_values: tuple[str, ...] = Field(default=(), description='Texts that mean "missing", beyond the usual.')
+
+
+class ParquetSource(_Section):
+    """Parquet, one or more files."""
+
+    kind: Literal["parquet"]
+    path: str = Field(description="File, glob or fsspec URL, relative to the config's folder.")
+
+
+class JsonlSource(_Section):
+    """One JSON object a line, one or more files."""
+
+    kind: Literal["jsonl"]
+    path: str = Field(description="File, glob or fsspec URL, relative to the config's folder.")
+
+
+DataSource = Annotated[CsvSource | ParquetSource | JsonlSource, Field(discriminator="kind")]
+
+
+class DataSettings(_Section):
+    """Which rows are explained, and what their columns are."""
+
+    domain: Literal["tabular"] = "tabular"
+    source: DataSource
+    target: str | None = Field(default=None, description="The column with the true label or value; never a feature.")
+    id: str | None = Field(default=None, description="The column that names a row; without it, its position does.")
+    exclude: tuple[str, ...] = Field(default=(), description="Columns that the model does not get.")
+    categorical: tuple[str, ...] = Field(
+        default=(), description="Numeric columns whose numbers are codes: perturbed and compared as categories."
+    )
+    background: DataSource | None = Field(
+        default=None, description="Data that perturbations are drawn like; null means the data themselves."
+    )
+
+
+class SampleSettings(_Section):
+    """Which rows are explained."""
+
+    rows: Annotated[int, Field(ge=1)] | Literal["all"] = Field(default=1000, description='How many rows, or "all".')
+    stratify: str | None = Field(
+        default="predicted",
+        description='"predicted" (class), "target", a column, or "none": each keeps its share of the rows.',
+    )
+    seed: int = Field(
+        default=0, ge=0, lt=2**63, description="The run's seed: sample, pool and every draw follow from it."
+    )
+
+
+class ExplainSettings(_Section):
+    """How one row is explained."""
+
+    method: Literal["lime"] = "lime"
+    pool: Literal["marginal", "none"] = Field(
+        default="marginal",
+        description="One pool of perturbed rows for all rows (marginal), or fresh ones for each row (none).",
+    )
+    perturbations: int = Field(
+        default=20_000, ge=50, le=10_000_000, description="Perturbed rows, in the pool or for each row."
+    )
+    features: int | None = Field(
+        default=None, ge=1, description="How many features a local explanation keeps; null keeps all."
+    )
+    selection: Literal["auto", "none", "highest_weights", "forward_selection", "lasso_path"] = Field(
+        default="auto",
+        description="How those features are chosen; auto is forward selection up to 6, else highest weights.",
+    )
+    discretizer: Literal["quartile", "decile", "entropy", "none"] = Field(
+        default="quartile", description="How numeric columns become intervals; none keeps them as numbers."
+    )
+    kernel_width: float | None = Field(
+        default=None,
+        gt=0,
+        description="Width of the proximity kernel; null is 0.75 times the square root of the columns.",
+    )
+    max_failed_fraction: float = Field(
+        default=0.05, ge=0, le=1, description="The run fails when more than this share of the rows cannot be explained."
+    )
+
+
+class AggregateSettings(_Section):
+    """How local explanations become class importances."""
+
+    score: Literal["weighted", "share"] = Field(
+        default="weighted", description="The NormLIME score that ranks features."
+    )
+    top: int = Field(default=10, ge=1, description="How many features a class shows in results.json and the report.")
+    min_support: int = Field(
+        default=20, ge=1, description="Features with fewer explanations than this rank after all others of their class."
+    )
+
+
+class PickSettings(_Section):
+    """How many representative rows are picked."""
+
+    budget: int = Field(default=8, ge=1, description="Rows in each pick.")
+    per_class: bool = Field(default=True, description="Also make a pick within each predicted class.")
+
+
+class ReportSettings(_Section):
+    """What the report says of itself."""
+
+    formats: tuple[Literal["html", "pdf"], ...] = Field(default=("html", "pdf"), min_length=1)
+    title: str | None = Field(default=None, description="The report's title; null is made from the model's name.")
+    owner: str | None = Field(default=None, description="Who answers for the model.")
+    intended_use: str | None = Field(default=None, description="What the model is for, in a sentence or two.")
+    materiality_tier: str | None = Field(default=None, description="The model's tier in your inventory.")
+    approvers: tuple[str, ...] = Field(default=(), description="Names or roles for the sign-off block.")
+
+
+class ClusterSettings(_Section):
+    """Where the work runs. Results are the same bytes anywhere."""
+
+    scheduler: str = Field(
+        default="local",
+        description="inline, local (workers on this machine where they pay), or a scheduler's tcp:// or tls:// address.",
+        pattern=r"^(inline|local|(tcp|tls)://.+)$",
+    )
+    workers: int | None = Field(default=None, ge=1, description="Workers of a local cluster; null is one a core.")
+    threads_per_worker: int = Field(default=1, ge=1, description="Threads of each local worker.")
+
+
+class Settings(_Section):
+    """The whole config."""
+
+    model: ModelSettings
+    data: DataSettings
+    sample: SampleSettings = SampleSettings()
+    explain: ExplainSettings = ExplainSettings()
+    aggregate: AggregateSettings = AggregateSettings()
+    pick: PickSettings = PickSettings()
+    report: ReportSettings = ReportSettings()
+    cluster: ClusterSettings = ClusterSettings()
+    output: str = Field(default="reports", description="Folder of the run folders, relative to the config's folder.")
+
+    @model_validator(mode="after")
+    def _columns_have_one_role(self) -> "Settings":
+        data = self.data
+        if data.target is not None and data.target == data.id:
+            raise ValueError(f"data.target and data.id name the same column, {data.target!r}")
+        return self
