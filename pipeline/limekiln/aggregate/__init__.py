@@ -1,0 +1,1 @@
+"""Local weights to class importances."""

@@ -1,0 +1,227 @@
+"""A batch of rows to local explanations: the functions that the fan-out calls, over values it can send."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from limekiln import surrogate
+from limekiln.domains.tabular import pool as pools
+from limekiln.domains.tabular import space as spaces
+from limekiln.domains.tabular.pool import Pool
+from limekiln.domains.tabular.space import Perturbed, Space
+from limekiln.surrogate import Selection, Surrogate
+from limekiln.values import Array, Codes, Failure, Index, LocalExplanations, Outputs, Predictor
+
+POOL_PART = 4096
+"""Perturbed rows drawn and predicted at once; a constant, since a model's last bits may depend on it."""
+
+_ALL = slice(None)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A batch of n rows to explain.
+
+    Attributes:
+        rows: (n,) positions in the data.
+        keys: (n,) 64-bit keys that the rows' own seeds come from.
+        codes: (n, d) and numbers (n, d): the rows in the interpretable space.
+        predicted: (n, C) the model's predictions for the rows themselves.
+        labels: (n,) the class that each row is explained for.
+    """
+
+    rows: Index
+    keys: np.ndarray
+    codes: Codes
+    numbers: Array
+    predicted: Array
+    labels: Index
+
+
+@dataclass(frozen=True)
+class Local:
+    """How a neighbourhood becomes a surrogate: kernel width, and which features it keeps."""
+
+    space: Space
+    width: float
+    selection: Selection
+    features: int | None
+
+
+@dataclass(frozen=True)
+class PooledJob:
+    """What every batch needs when all rows share one pool; no model."""
+
+    local: Local
+    pool: Pool
+
+
+@dataclass(frozen=True)
+class FreshJob:
+    """What every batch needs when each row gets perturbations of its own."""
+
+    local: Local
+    model: Predictor
+    perturbations: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class PoolPart:
+    """A part of the pool before its predictions: `n` rows drawn from the seed and the part's number."""
+
+    part: int
+    n: int
+
+
+@dataclass(frozen=True)
+class PoolJob:
+    """What is needed to draw and predict parts of the pool."""
+
+    space: Space
+    model: Predictor
+    seed: int
+
+
+@dataclass(frozen=True)
+class PredictedPart:
+    """A part of the pool with predictions; rows that the model refused are dropped and counted."""
+
+    codes: Codes
+    numbers: Array
+    outputs: Array
+    failed: int
+    error: str
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The outcome of a batch: explanations, failures, and how many rows the model was asked for."""
+
+    explanations: LocalExplanations
+    failures: tuple[Failure, ...]
+    model_rows: int
+
+
+def predict_batch(model: Predictor, frame: pd.DataFrame) -> Outputs:
+    """Predicts rows of the data themselves."""
+    return model.predict_rows(frame)
+
+
+def pool_parts(perturbations: int) -> list[PoolPart]:
+    """Splits a pool into parts of `POOL_PART` rows, the last one shorter."""
+    starts = range(0, perturbations, POOL_PART)
+    return [PoolPart(i, min(POOL_PART, perturbations - start)) for i, start in enumerate(starts)]
+
+
+def predict_part(job: PoolJob, part: PoolPart) -> PredictedPart:
+    """Draws a part of the pool and asks the model for it; the same rows wherever it runs."""
+    rng = np.random.default_rng([job.seed, part.part])
+    return _predicted(spaces.perturb(job.space, part.n, rng), job.model)
+
+
+def join_pool(space: Space, parts: list[PredictedPart]) -> Pool:
+    """One pool from its parts, in order."""
+    codes, numbers, outputs = (
+        np.concatenate([getattr(p, name) for p in parts]) for name in ("codes", "numbers", "outputs")
+    )
+    return pools.make(space, codes, numbers, outputs)
+
+
+def explain_pooled(job: PooledJob, batch: Rows) -> Batch:
+    """Explains rows from the shared pool. Rows with equal codes share their moments over the pool."""
+    seen: dict[bytes, Array] = {}
+
+    def moments_of(i: int) -> Array:
+        key = batch.codes[i].tobytes() + batch.numbers[i].tobytes() + bytes(batch.labels[i : i + 1])
+        if key not in seen:
+            seen[key] = _raw(job.local, job.pool, batch, i, int(batch.labels[i]))
+        return seen[key]
+
+    raw = np.stack([moments_of(i) for i in range(len(batch.rows))])
+    offset = job.pool.offset[batch.labels]
+    return Batch(_explain(job.local, batch, raw, offset), (), 0)
+
+
+def explain_fresh(job: FreshJob, batch: Rows) -> Batch:
+    """Explains each row from perturbations of its own, seeded by the run's seed and the row's key."""
+    kept, raw, offsets, failures = [], [], [], []
+    for i, row in enumerate(batch.rows):
+        part = _row_part(job, int(batch.keys[i]))
+        if not len(part.outputs):
+            failures.append(Failure(int(row), "perturb", part.error))
+            continue
+        own = join_pool(job.local.space, [part])
+        label = int(batch.labels[i])
+        raw.append(_raw(job.local, own, batch, i, label))
+        offsets.append(own.offset[label])
+        kept.append(i)
+    rows = _take(batch, np.array(kept, dtype=np.int64))
+    size = 2 + batch.codes.shape[1]
+    stacked = np.stack(raw) if raw else np.empty((0, size, size))
+    explained = _explain(job.local, rows, stacked, np.array(offsets))
+    return Batch(explained, tuple(failures), job.perturbations * len(batch.rows))
+
+
+def explain_all_classes(job: PooledJob | FreshJob, row: Rows) -> tuple[Surrogate, Array]:
+    """One row's surrogates for every class, (1, C, d), and its own interpretable values (1, d)."""
+    pool = job.pool if isinstance(job, PooledJob) else join_pool(job.local.space, [_row_part(job, int(row.keys[0]))])
+    raw = _raw(job.local, pool, row, 0, _ALL)[None]
+    own = pools.own_values(job.local.space, row.codes, row.numbers)
+    fitted = _fit(job.local, raw, own, row.predicted - pool.offset)
+    return Surrogate(fitted.coef, fitted.intercept + pool.offset, fitted.r2), own
+
+
+def _raw(local: Local, pool: Pool, batch: Rows, i: int, labels: slice | int) -> Array:
+    return pools.raw_moments(pool, local.space, batch.codes[i], batch.numbers[i], labels=labels, width=local.width)
+
+
+def _explain(local: Local, batch: Rows, raw: Array, offset: Array) -> LocalExplanations:
+    own = pools.own_values(local.space, batch.codes, batch.numbers)
+    predicted = np.take_along_axis(batch.predicted, batch.labels[:, None], axis=1)
+    fitted = _fit(local, raw, own, predicted - offset[:, None])
+    return LocalExplanations(
+        rows=batch.rows,
+        labels=batch.labels,
+        codes=batch.codes,
+        weights=fitted.coef[:, 0],
+        intercept=fitted.intercept[:, 0] + offset,
+        surrogate=fitted.at(own)[:, 0] + offset,
+        predicted=predicted[:, 0],
+        r2=fitted.r2[:, 0],
+    )
+
+
+def _fit(local: Local, raw: Array, own: Array, outputs: Array) -> Surrogate:
+    """Adds the row itself to its neighbourhood, at distance 0 and so with weight 1, and fits."""
+    itself = np.concatenate([np.ones((len(own), 1)), own, outputs], axis=1)
+    m = surrogate.centre(raw + itself[:, :, None] * itself[:, None, :], own.shape[1])
+    return surrogate.fit(m, surrogate.select(m, local.selection, local.features, own))
+
+
+def _row_part(job: FreshJob, key: int) -> PredictedPart:
+    rng = np.random.default_rng([job.seed, key])
+    return _predicted(spaces.perturb(job.local.space, job.perturbations, rng), job.model)
+
+
+def _predicted(drawn: Perturbed, model: Predictor) -> PredictedPart:
+    outputs, failed = model.predict_rows(drawn.frame)
+    good = np.isfinite(outputs).all(axis=1)
+    error = failed[0][1] if failed else ""
+    return PredictedPart(drawn.codes[good], drawn.standardised[good], outputs[good], int((~good).sum()), error)
+
+
+def _take(batch: Rows, which: Index) -> Rows:
+    return Rows(
+        batch.rows[which],
+        batch.keys[which],
+        batch.codes[which],
+        batch.numbers[which],
+        batch.predicted[which],
+        batch.labels[which],
+    )
+
+
+Explainer = Callable[[PooledJob, Rows], Batch] | Callable[[FreshJob, Rows], Batch]

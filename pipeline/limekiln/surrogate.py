@@ -1,0 +1,179 @@
+"""Weighted ridge regressions for many rows at once, from second moments alone.
+
+A local explanation needs nothing of its perturbed rows but the weighted moments of (1, z, y). They add up
+over perturbations, so a pool can be split, and one solve serves all rows of a block and all classes.
+Formulas: Ribeiro et al. 2016, and `lime_base.py` of lime 0.2.0.1, which is matched to rounding.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+from sklearn.linear_model import lars_path_gram
+
+from limekiln.values import Array, Mask
+
+Selection = Literal["auto", "none", "highest_weights", "forward_selection", "lasso_path"]
+
+RIDGE: Final = 1.0
+"""Penalty of the local fit; as in lime it is not scaled by the weights' sum."""
+
+_SCREENING_RIDGE: Final = 0.01
+_AUTO_FORWARD_UP_TO: Final = 6
+_NO_VARIANCE: Final = 1e-12
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Centred weighted moments of B neighbourhoods: d features z, C outputs y, weights w.
+
+    Attributes:
+        weight: (B,) Σw.
+        z_mean: (B, d) Σwz/Σw.
+        y_mean: (B, C) Σwy/Σw.
+        gram: (B, d, d) Σw(z−z̄)(z−z̄)ᵀ; rows and columns of a feature that does not vary are exactly 0.
+        cross: (B, d, C) Σw(z−z̄)(y−ȳ)ᵀ.
+        y_square: (B, C) Σw(y−ȳ)²; exactly 0 where an output does not vary.
+    """
+
+    weight: Array
+    z_mean: Array
+    y_mean: Array
+    gram: Array
+    cross: Array
+    y_square: Array
+
+
+@dataclass(frozen=True)
+class Surrogate:
+    """B × C local linear models: coef (B, C, d), intercept (B, C), r2 (B, C; NaN where y is constant)."""
+
+    coef: Array
+    intercept: Array
+    r2: Array
+
+    def at(self, z: Array) -> Array:
+        """The models' predictions at z (B, d), as (B, C)."""
+        slope: Array = np.einsum("bcd,bd->bc", self.coef, z)
+        return self.intercept + slope
+
+
+def moments(Z: Array, y: Array, w: Array) -> Moments:
+    """Moments of explicit neighbourhoods: Z (B, n, d), y (B, n, C), w (B, n)."""
+    augmented = np.concatenate([np.ones((*w.shape, 1)), Z, y], axis=2) * np.sqrt(w)[..., None]
+    return centre(np.swapaxes(augmented, 1, 2) @ augmented, Z.shape[2])
+
+
+def centre(raw: Array, n_features: int) -> Moments:
+    """Centres raw moments (B, p, p) of (1, z, y), p = 1 + d + C, which add up over perturbations."""
+    d = n_features
+    weight = raw[:, 0, 0]
+    mean = raw[:, 0, 1:] / weight[:, None]
+    centred = raw[:, 1:, 1:] - weight[:, None, None] * mean[:, :, None] * mean[:, None, :]
+    raw_square = np.einsum("bii->bi", raw)[:, 1:]
+    constant = np.einsum("bii->bi", centred) <= _NO_VARIANCE * raw_square
+    # subtraction leaves rounding where the truth is 0; a constant column's weight must be exactly 0
+    centred = np.where(constant[:, :, None] | constant[:, None, :], 0.0, centred)
+    return Moments(
+        weight=weight,
+        z_mean=mean[:, :d],
+        y_mean=mean[:, d:],
+        gram=centred[:, :d, :d],
+        cross=centred[:, :d, d:],
+        y_square=np.einsum("bii->bi", centred)[:, d:],
+    )
+
+
+def select(m: Moments, method: Selection, k: int | None, z0: Array) -> Mask | None:
+    """Which features each local model may use, (B, C, d); None stands for all of them.
+
+    Args:
+        m: the neighbourhoods' moments.
+        method: lime's names; `auto` is forward selection up to 6 features, highest weights beyond.
+        k: how many features to keep; None or d and more keep all.
+        z0: (B, d) the explained rows' own z; highest weights ranks by |coef·z0|.
+    """
+    if k is None or method == "none":
+        return None
+    if method == "auto":
+        method = "forward_selection" if k <= _AUTO_FORWARD_UP_TO else "highest_weights"
+    if method != "lasso_path" and k >= m.z_mean.shape[1]:
+        return None
+    if method == "forward_selection":
+        return _forward_selection(m, k)
+    if method == "highest_weights":
+        return _highest_weights(m, k, z0)
+    return _lasso_path(m, k)
+
+
+def fit(m: Moments, mask: Mask | None = None, ridge: float = RIDGE) -> Surrogate:
+    """Weighted ridge of each output on the features of its mask; the intercept is not penalised.
+
+    β = (G_SS + αI)⁻¹c_S and R² = 1 − (Σw(y−ȳ)² − 2βᵀc + βᵀGβ) / Σw(y−ȳ)².
+
+    Args:
+        m: moments of B neighbourhoods, C outputs, d features.
+        mask: (B, C, d) from `select`; None for all features.
+        ridge: α, not scaled by the weights' sum.
+    """
+    d = m.z_mean.shape[1]
+    penalty = ridge * np.eye(d)
+    if mask is None:
+        coef = np.swapaxes(np.linalg.solve(m.gram + penalty, m.cross), 1, 2)
+    else:
+        chosen = m.gram[:, None] * (mask[..., :, None] & mask[..., None, :])
+        target = np.swapaxes(m.cross, 1, 2) * mask
+        coef = np.linalg.solve(chosen + penalty, target[..., None])[..., 0] * mask
+    explained = 2 * np.einsum("bcd,bdc->bc", coef, m.cross) - np.einsum("bcd,bde,bce->bc", coef, m.gram, coef)
+    varies = m.y_square > 0
+    r2 = np.where(varies, explained / np.where(varies, m.y_square, 1.0), np.nan)
+    return Surrogate(coef, m.y_mean - np.einsum("bcd,bd->bc", coef, m.z_mean), r2)
+
+
+def _forward_selection(m: Moments, k: int) -> Mask:
+    """K times adds the feature that raises the unpenalised fit's weighted R² most; ties to the first.
+
+    The gain of feature j is r_j²/S_jj with the residual correlation r and the Schur complement S, both
+    updated by one elimination step, so a step costs O(d²) and no refit.
+    """
+    B, d, C = m.cross.shape
+    schur = np.repeat(m.gram, C, axis=0)
+    residual = np.swapaxes(m.cross, 1, 2).reshape(B * C, d).copy()
+    scale = np.maximum(np.einsum("bii->bi", schur), np.finfo(float).tiny)
+    used = np.zeros((B * C, d), dtype=bool)
+    every = np.arange(B * C)
+    for _ in range(k):
+        diagonal = np.einsum("bii->bi", schur)
+        free = diagonal > _NO_VARIANCE * scale
+        gain = np.where(free, residual**2 / np.where(free, diagonal, 1.0), 0.0)
+        best = np.argmax(np.where(used, -1.0, gain), axis=1)
+        used[every, best] = True
+        pivot = np.where(free[every, best], diagonal[every, best], np.inf)
+        column = schur[every, :, best]
+        residual -= column * (residual[every, best] / pivot)[:, None]
+        schur = schur - column[:, :, None] * (column / pivot[:, None])[:, None, :]
+    return used.reshape(B, C, d)
+
+
+def _highest_weights(m: Moments, k: int, z0: Array) -> Mask:
+    weighted = np.abs(fit(m, ridge=_SCREENING_RIDGE).coef * z0[:, None, :])
+    order = np.argsort(-weighted, axis=2, kind="stable")[..., :k]
+    mask = np.zeros(weighted.shape, dtype=bool)
+    np.put_along_axis(mask, order, values=True, axis=2)
+    return mask
+
+
+def _lasso_path(m: Moments, k: int) -> Mask:
+    """Walks the lasso path from its dense end to the first step with at most k features, as lime does."""
+    B, d, C = m.cross.shape
+    mask = np.zeros((B, C, d), dtype=bool)
+    for b in range(B):
+        for c in range(C):
+            _, _, path = lars_path_gram(
+                Xy=m.cross[b, :, c].copy(), Gram=m.gram[b].copy(), n_samples=1, method="lasso", return_path=True
+            )
+            sizes = np.count_nonzero(path, axis=0)
+            step = next((s for s in range(path.shape[1] - 1, 0, -1) if sizes[s] <= k), 1)
+            if path.shape[1] > 1:
+                mask[b, c] = path[:, step] != 0
+    return mask
