@@ -69,7 +69,7 @@ def draw(keys: Keys, strata: Strata, rows: int | Literal["all"], seed: int) -> S
         rows: how many to draw, or "all".
         seed: the run's seed.
     """
-    sizes = np.bincount(strata.codes, minlength=len(strata.names))
+    sizes = np.bincount(strata.codes, minlength=len(strata.names)).astype(np.int64)
     wanted = len(keys) if rows == "all" else min(rows, len(keys))
     quotas = allocate(sizes, wanted)
     number = _splitmix(keys ^ _splitmix(np.array([seed], dtype=np.uint64)))
@@ -86,9 +86,9 @@ def allocate(sizes: Index, total: int) -> Index:
     largest go first where it does not).
     """
     if total >= sizes.sum():
-        return sizes.astype(np.int64)
+        return sizes.copy()
     exact = sizes * (total / sizes.sum())
-    quotas = np.floor(exact).astype(np.int64)
+    quotas: Index = np.floor(exact).astype(np.int64)
     largest_first = np.argsort(-sizes, kind="stable")
     for stratum in largest_first[(quotas[largest_first] == 0) & (sizes[largest_first] > 0)]:
         if quotas.sum() < total:

@@ -1,6 +1,5 @@
 """A batch of rows to local explanations: the functions that the fan-out calls, over values it can send."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -130,6 +129,11 @@ def join_pool(space: Space, parts: list[PredictedPart]) -> Pool:
     return pools.make(space, codes, numbers, outputs)
 
 
+def split(batch: Rows, size: int) -> list[Rows]:
+    """Batches of `size` rows, in order."""
+    return [_take(batch, np.arange(s, min(s + size, len(batch.rows)))) for s in range(0, len(batch.rows), size)]
+
+
 def explain_pooled(job: PooledJob, batch: Rows) -> Batch:
     """Explains rows from the shared pool. Rows with equal codes share their moments over the pool."""
     seen: dict[bytes, Array] = {}
@@ -222,6 +226,3 @@ def _take(batch: Rows, which: Index) -> Rows:
         batch.predicted[which],
         batch.labels[which],
     )
-
-
-Explainer = Callable[[PooledJob, Rows], Batch] | Callable[[FreshJob, Rows], Batch]

@@ -1,0 +1,48 @@
+# `make report` and `make test` need Python >= 3.11, make and Pango; they do all the rest.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# the version control system's view is not needed, and pip's own update check would reach out
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: report test test-all lint lock clean
+
+report: $(VENV)/.run          ## the example's report
+	@folder=$$($(BIN)/limekiln run config.yaml | tail -n 1; exit $${PIPESTATUS[0]}); code=$$?; \
+	test -z "$$folder" || { echo "The report lies in $$folder:"; ls "$$folder" | grep '^report'; }; exit $$code
+
+test: $(VENV)/.dev            ## the test suite
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: $(VENV)/.dev        ## the test suite with its long tier
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy pipeline tests examples
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "limekiln needs Python 3.11 or newer; say which with: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: locks/run.txt pyproject.toml | $(VENV)/bin/python
+	$(PIP) install --require-hashes -r locks/run.txt
+	$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+# built archives in the test lock find their build tools in the environment, where the run lock put them
+$(VENV)/.dev: locks/dev.txt $(VENV)/.run
+	$(PIP) install --require-hashes --no-build-isolation -r locks/dev.txt
+	@touch $@
+
+lock:                         ## writes locks/ anew from pyproject.toml; needs uv
+	uv pip compile pyproject.toml --group build --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-header --no-annotate --output-file locks/run.txt
+	uv pip compile pyproject.toml --group build --group test --group lint --constraints locks/run.txt --universal \
+	  --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --output-file locks/dev.txt
+
+clean:
+	rm -rf $(VENV) dist build

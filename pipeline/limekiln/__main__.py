@@ -1,0 +1,5 @@
+"""`python -m limekiln` is the `limekiln` command."""
+
+from limekiln.cli import main
+
+main()

@@ -1,0 +1,186 @@
+"""limekiln from Python: `limekiln.run` for a config, `limekiln.explain` for a function and a DataFrame."""
+
+import html
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from limekiln import config as configs
+from limekiln import kiln, stages, store
+from limekiln.data import frame as frames
+from limekiln.errors import InputError
+from limekiln.fanout import executor
+from limekiln.models import InMemory, Model
+from limekiln.record import ALL_CLASSES, Results, RunRecord
+from limekiln.report import html as html_report
+from limekiln.report import pdf as pdf_report
+from limekiln.report import view as report_view
+from limekiln.settings import Settings
+from limekiln.values import silent
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run. `folder` is None where nothing was written."""
+
+    record: RunRecord
+    folder: Path | None = None
+
+    @property
+    def results(self) -> Results:
+        """What `results.json` holds."""
+        return self.record.results
+
+    @property
+    def importances(self) -> pd.DataFrame:
+        """Class importances, one row a class (`*` is all together), level, feature and value."""
+        return self.record.tables["importances"]
+
+    @property
+    def picks(self) -> pd.DataFrame:
+        """The representative rows of each scope, in pick order."""
+        return self.record.tables["picks"]
+
+    def local(self, row: object) -> pd.DataFrame:
+        """One row's weights, heaviest first: feature, value, weight, for the class that it is predicted.
+
+        Args:
+            row: the row's id, or its position where the data have no id column.
+
+        Raises:
+            InputError: no explained row has this key.
+        """
+        table = self.record.tables["explanations"]
+        if str(row) not in set(self.record.tables["rows"]["row"]):
+            raise InputError(f"no explained row is called {str(row)!r}")
+        mine = table[table["row"] == str(row)]
+        heaviest = mine["weight"].abs().sort_values(ascending=False, kind="stable").index
+        return mine.loc[heaviest, ["class", "feature", "value", "weight"]].reset_index(drop=True)
+
+    def to_html(self, path: str | Path) -> Path:
+        """Writes the report as one HTML file."""
+        store.write_text(Path(path), html_report.render(report_view.build(self.record)))
+        return Path(path)
+
+    def to_pdf(self, path: str | Path) -> Path:
+        """Writes the report as PDF.
+
+        Raises:
+            PdfUnavailableError: Pango is missing; the message names its packages.
+        """
+        view = report_view.build(self.record)
+        store.write_bytes(Path(path), pdf_report.render(view, self.record.manifest.created))
+        return Path(path)
+
+    def _repr_html_(self) -> str:
+        """A notebook's summary: the top features of each class."""
+        facts = self.results
+        head = f"<b>{html.escape(facts.model.name)}</b>: {facts.counts.explained:,} rows explained"
+        rows = [
+            f"<tr><td>{html.escape('all classes' if c.name == ALL_CLASSES else c.name)}</td><td>{c.rows:,}</td><td>"
+            + html.escape(", ".join(f.feature for f in c.features[:3]))
+            + "</td></tr>"
+            for c in facts.classes
+        ]
+        columns = "<tr><th>class</th><th>rows</th><th>weighs most</th></tr>"
+        return f"<div>{head}<table>{columns}{''.join(rows)}</table></div>"
+
+
+def run(config: str | Path | Mapping[str, Any] | Settings) -> Run:
+    """Runs a config and writes its run folder.
+
+    Args:
+        config: the path of a `config.yaml`, or its content as a mapping or as Settings; paths inside the
+            latter two are relative to the working directory.
+
+    Raises:
+        InputError: config, data or model are wrong.
+        RunError: the run could not be finished.
+        PdfUnavailableError: everything but the PDF was written, since Pango is missing.
+    """
+    if isinstance(config, (str, Path)):
+        loaded = configs.load(Path(config))
+    else:
+        content = config.model_dump(mode="json") if isinstance(config, Settings) else config
+        loaded = configs.from_mapping(content, Path.cwd())
+    finished = kiln.run(loaded)
+    if finished.missing:
+        raise finished.missing
+    return Run(finished.record, finished.folder)
+
+
+def explain(
+    predict: Callable[[pd.DataFrame], Any],
+    frame: pd.DataFrame,
+    *,
+    classes: Sequence[object] | None = None,
+    target: Sequence[object] | pd.Series | None = None,
+    background: pd.DataFrame | None = None,
+    categorical: Sequence[str] = (),
+    perturbations: int = 5000,
+    pool: str = "marginal",
+    features: int | None = None,
+    discretizer: str = "quartile",
+    score: str = "weighted",
+    budget: int = 8,
+    seed: int = 0,
+    name: str = "model",
+) -> Run:
+    """Explains every row of a DataFrame and writes nothing.
+
+    Args:
+        predict: takes rows of `frame` and gives (n, C) probabilities, or (n,) values for a regression.
+        frame: the rows to explain, with the columns and types that `predict` takes.
+        classes: the classes' names in the order of the columns that `predict` gives; None means regression.
+        target: the true labels or values, compared with the predictions.
+        background: rows that perturbations are drawn like; None means `frame`.
+        categorical: numeric columns whose numbers are codes.
+        perturbations: perturbed rows, in the pool or for each row.
+        pool: "marginal" for one pool that all rows share, "none" for fresh perturbations of each row.
+        features: how many features a local explanation keeps; None keeps all.
+        discretizer: "quartile", "decile", "entropy" or "none".
+        score: "weighted" or "share", the NormLIME score that ranks.
+        budget: representative rows in each pick.
+        seed: all draws follow from it.
+        name: the model's name in reports.
+
+    Raises:
+        InputError: the arguments or the frame are wrong.
+        RunError: the model failed on too many rows.
+    """
+    model = Model.from_function(predict, classes=None if classes is None else tuple(str(c) for c in classes))
+    content = {
+        "model": {
+            "name": name,
+            "source": {"kind": "python", "path": "in_memory:predict"},
+            "output": "value" if classes is None else "probability",
+        },
+        "data": {"source": {"kind": "csv", "path": "in memory"}, "categorical": list(categorical)},
+        "sample": {"rows": "all", "stratify": "none", "seed": seed},
+        "explain": {
+            "pool": pool,
+            "perturbations": perturbations,
+            "features": features,
+            "discretizer": discretizer,
+        },
+        "aggregate": {"score": score},
+        "pick": {"budget": budget},
+        "cluster": {"scheduler": "inline"},
+    }
+    loaded = configs.from_mapping(content, Path.cwd())
+    data = frames.in_memory(frame, target)
+    inputs = stages.Inputs(
+        frame=data,
+        background=data if background is None else frames.in_memory(background, None),
+        model=model,
+        ref=InMemory(model),
+    )
+    with executor(loaded.settings.cluster) as workers:
+        fired = stages.fire(inputs, loaded.settings, workers, silent)
+        started = datetime.now(UTC)
+        manifest = kiln.make_manifest(loaded, inputs, fired, workers.description, ("in-memory", started))
+    return Run(RunRecord(fired.results, manifest, fired.tables))

@@ -1,0 +1,257 @@
+"""The command line: arguments, progress, messages, exit codes. The only module that prints."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from limekiln.errors import LimekilnError
+from limekiln.values import Listener
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    help="Global, class-specific explanation reports from local explanations.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Config = Annotated[Path, typer.Argument(help="The run's config.yaml.", show_default=False)]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Replaces a value, e.g. sample.rows=200.")
+]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+
+def main() -> None:
+    """The `limekiln` command."""
+    app()
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="Where to write config.yaml.", metavar="[DIR]")] = Path(),
+    *,
+    debug: Debug = False,
+) -> None:
+    """Writes a commented starter config.yaml."""
+    with _errors(debug=debug):
+        from limekiln import config as configs
+        from limekiln import store
+        from limekiln.errors import InputError
+
+        path = folder / "config.yaml"
+        if path.exists():
+            raise InputError(f"{path} is there already; nothing was written")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"cannot make the folder {folder}: {error.strerror}") from error
+        store.write_text(path, configs.starter())
+        _say(f"wrote {path}; fill in model.source and data.source, then: limekiln check {path}")
+
+
+@app.command()
+def check(config: Config, overrides: Overrides = None, *, debug: Debug = False) -> None:
+    """Reads the data, loads the model, predicts a few rows, and prints what a run would do."""
+    with _errors(debug=debug):
+        from limekiln import config as configs
+        from limekiln import kiln
+
+        plan = kiln.check(configs.load(config, overrides or ()))
+        perturbed = "in one pool" if plan.pool != "none" else "for each row"
+        lines = {
+            "model": plan.model,
+            "task": plan.task + (f" of {', '.join(plan.classes)}" if plan.task == "classification" else ""),
+            "rows": f"{plan.rows:,} of {plan.of:,} rows, {plan.features} features",
+            "perturbed rows": f"{plan.perturbations:,} {perturbed}",
+            "model rows": f"{plan.model_rows:,} to be predicted, about {plan.seconds:.1f} s of the model's time",
+        }
+        for name, text in lines.items():
+            print(f"{name:>15}  {text}")
+        for notice in plan.notices:
+            _say(f"note: {notice}")
+
+
+@app.command()
+def run(
+    config: Config,
+    overrides: Overrides = None,
+    scheduler: Annotated[
+        str | None, typer.Option("--scheduler", metavar="ADDR", help="inline, local, or a scheduler's address.")
+    ] = None,
+    *,
+    debug: Debug = False,
+) -> None:
+    """Runs the whole pipeline. The last line on standard output is the run folder's path, alone."""
+    with _errors(debug=debug):
+        from limekiln import config as configs
+        from limekiln import kiln
+
+        settings = [*(overrides or ()), *([f"cluster.scheduler={scheduler}"] if scheduler else [])]
+        loaded = configs.load(config, settings)
+        with _progress() as listener:
+            finished = kiln.run(loaded, listener)
+        counts = finished.record.manifest.counts
+        _say(
+            f"requested {counts.requested:,} = explained {counts.explained:,} + failed {counts.failed:,} rows; "
+            f"the model was asked for {counts.model_rows:,} rows"
+        )
+        seconds = ", ".join(f"{stage} {s:.1f} s" for stage, s in finished.record.manifest.timings.items())
+        _say(f"time: {seconds}")
+        print(finished.folder, flush=True)
+        if finished.missing:
+            raise finished.missing
+
+
+@app.command()
+def render(
+    folder: Annotated[Path, typer.Argument(help="A run folder.", metavar="RUN", show_default=False)],
+    *,
+    debug: Debug = False,
+) -> None:
+    """Draws the HTML and PDF of a stored run again, without the model."""
+    with _errors(debug=debug):
+        from limekiln import kiln
+
+        finished = kiln.render(folder)
+        print(finished.folder)
+        if finished.missing:
+            raise finished.missing
+
+
+@app.command()
+def explain(
+    config: Config,
+    row: Annotated[str, typer.Option("--row", metavar="KEY", help="The row's id, or its position from 0.")],
+    overrides: Overrides = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Where the page goes; by default beside the runs.")
+    ] = None,
+    *,
+    debug: Debug = False,
+) -> None:
+    """Explains one row, in the terminal and as HTML. The last line is the page's path, alone."""
+    with _errors(debug=debug):
+        from limekiln import config as configs
+        from limekiln import kiln, store
+        from limekiln.report.local import render_local
+
+        loaded = configs.load(config, overrides or ())
+        with _progress() as listener:
+            local = kiln.explain_row(loaded, row, listener)
+        folder = loaded.folder / loaded.settings.output / store.slug(loaded.settings.model.name)
+        path = html or folder / "rows" / f"{store.slug(row)}.html"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        store.write_text(path, render_local(local))
+        _print_local(local)
+        print(path, flush=True)
+
+
+@app.command()
+def schema(*, debug: Debug = False) -> None:
+    """Prints the config's JSON Schema."""
+    with _errors(debug=debug):
+        import json
+
+        from limekiln import config as configs
+
+        print(json.dumps(configs.schema(), indent=2, ensure_ascii=False))
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    *, version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False
+) -> None:
+    if version:
+        from limekiln import __version__
+
+        print(f"limekiln {__version__}")
+        raise typer.Exit
+
+
+@contextmanager
+def _errors(*, debug: bool) -> Iterator[None]:
+    """Turns what went wrong into one message on standard error and the contract's exit code."""
+    try:
+        yield
+    except LimekilnError as error:
+        if debug:
+            raise
+        _say(f"error: {error}")
+        raise typer.Exit(error.exit_code) from None
+    except KeyboardInterrupt:
+        _say("interrupted; nothing was left behind in the output folder")
+        raise typer.Exit(INTERRUPTED) from None
+    except (typer.Exit, typer.Abort):
+        raise
+    except Exception as error:
+        if debug:
+            raise
+        _say(f"error: {type(error).__name__}: {error} (this is a defect of limekiln; --debug shows where)")
+        raise typer.Exit(1) from None
+
+
+@contextmanager
+def _progress() -> Iterator[Listener]:
+    """A bar on a terminal, one line a tenth of a stage elsewhere."""
+    if not sys.stderr.isatty():
+        yield _log_lines()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description:>10}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
+    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as bars:
+        tasks: dict[str, Any] = {}
+
+        def draw(event: Any) -> None:
+            if event.stage not in tasks:
+                tasks[event.stage] = bars.add_task(event.stage, total=event.total)
+            bars.update(tasks[event.stage], completed=event.done, total=event.total)
+
+        yield draw
+
+
+def _log_lines() -> Listener:
+    said: dict[str, int] = {}
+
+    def log(event: Any) -> None:
+        tenth = 10 * event.done // max(event.total, 1)
+        if said.get(event.stage) != tenth:
+            said[event.stage] = tenth
+            _say(f"{event.stage}: {event.done} of {event.total} batches")
+
+    return log
+
+
+def _print_local(local: Any) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console()
+    for block in local.classes:
+        fit = "no variation to explain" if block.r2 is None else f"R² {block.r2:.2f}"
+        title = f"{block.name}: model {block.predicted:.3f}, surrogate {block.surrogate:.3f}, {fit}"
+        table = Table(title=Text(title), title_justify="left", box=None, pad_edge=False)
+        table.add_column("feature")
+        table.add_column("value")
+        table.add_column("weight", justify="right")
+        for f in block.features:
+            direction = "▲" if f.weight > 0 else "▼" if f.weight < 0 else " "
+            table.add_row(Text(f.feature), Text(f.raw), Text(f"{direction} {f.weight:+.4f}"))
+        console.print(table)
+
+
+def _say(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

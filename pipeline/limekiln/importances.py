@@ -1,0 +1,102 @@
+"""Class importances of a data set: NormLIME per class and over all, by feature and by value."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from limekiln import matrix
+from limekiln.aggregate import normlime
+from limekiln.aggregate.normlime import Scores, Tally
+from limekiln.domains.tabular.space import Space
+from limekiln.record import ALL_CLASSES, TABLES
+from limekiln.values import Index, LocalExplanations
+
+
+@dataclass(frozen=True)
+class ClassTally:
+    """Tallies of the rows explained for one class: by feature (d keys) and by value (`matrix` keys)."""
+
+    features: Tally
+    values: Tally
+
+    def __add__(self, other: "ClassTally") -> "ClassTally":
+        return ClassTally(self.features + other.features, self.values + other.values)
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """Scores and ranks of one class at one level; `keys` are positions in the level's names."""
+
+    class_name: str
+    level: Literal["feature", "value"]
+    keys: Index
+    scores: Scores
+    ranks: Index
+
+
+def tally(space: Space, local: LocalExplanations, n_classes: int) -> tuple[ClassTally, ...]:
+    """One tally a class, of the rows explained for it; tallies of disjoint batches add up."""
+    keys = matrix.value_keys(space, local.codes)
+    size = matrix.n_keys(space)
+    return tuple(
+        ClassTally(
+            normlime.tally(local.weights[local.labels == c]),
+            normlime.tally_keys(local.weights[local.labels == c], keys[local.labels == c], size),
+        )
+        for c in range(n_classes)
+    )
+
+
+def rank(
+    tallies: tuple[ClassTally, ...], classes: tuple[str, ...], score: Literal["weighted", "share"], min_support: int
+) -> list[Ranked]:
+    """All classes together (`*`) first, then each class; at each, features and then values.
+
+    Every feature is ranked, used or not; only values that some explanation uses are.
+    """
+    ranked = []
+    whole = sum(tallies[1:], start=tallies[0])
+    for name, t in ((ALL_CLASSES, whole), *zip(classes, tallies, strict=True)):
+        for level, level_tally in (("feature", t.features), ("value", t.values)):
+            scored = normlime.scores(level_tally)
+            keys = np.arange(len(scored.support)) if level == "feature" else np.flatnonzero(scored.support)
+            order = normlime.ranks(getattr(scored, score)[keys], scored.support[keys], min_support)
+            ranked.append(Ranked(name, level, keys, scored, order))  # type: ignore[arg-type]  # a literal pair above
+    return ranked
+
+
+def rows_of(ranked: Ranked, space: Space) -> Iterator[dict[str, object]]:
+    """The rows of `importances.parquet` for one class and level, best rank first."""
+    named = [(c.name, None) for c in space.columns] if ranked.level == "feature" else matrix.names(space)
+    s = ranked.scores
+    for position in np.argsort(ranked.ranks):
+        key = int(ranked.keys[position])
+        feature, value = named[key]
+        yield {
+            "class": ranked.class_name,
+            "level": ranked.level,
+            "feature": feature,
+            "value": value,
+            "rank": int(ranked.ranks[position]),
+            "rank_low": None,
+            "rank_high": None,
+            "share": float(s.share[key]),
+            "weighted": float(s.weighted[key]),
+            "positive": float(s.positive[key]),
+            "negative": float(s.negative[key]),
+            "sign_consistency": float(s.sign_consistency[key]),
+            "support": int(s.support[key]),
+            "pick_importance": float(s.pick_importance[key]),
+            "ci_low": None,
+            "ci_high": None,
+        }
+
+
+def table(ranked: list[Ranked], space: Space) -> pd.DataFrame:
+    """`importances.parquet`: every class, level and key."""
+    rows = [row for r in ranked for row in rows_of(r, space)]
+    whole = {"rank_low": "Int64", "rank_high": "Int64", "ci_low": "Float64", "ci_high": "Float64"}
+    return pd.DataFrame(rows, columns=list(TABLES["importances"])).astype(whole)

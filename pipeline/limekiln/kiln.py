@@ -1,0 +1,282 @@
+"""What the commands do: read the inputs, fire the stages, store the run, draw the report."""
+
+import hashlib
+import platform
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+import limekiln
+from limekiln import models, stages, store, summary
+from limekiln.config import LoadedConfig
+from limekiln.data import frame as frames
+from limekiln.data import read as read_data
+from limekiln.data.frame import Frame
+from limekiln.errors import InputError, LimekilnError, PdfUnavailableError
+from limekiln.fanout import executor
+from limekiln.models import ModelRef
+from limekiln.record import Manifest, ReportFacts, RunRecord
+from limekiln.report import html as html_report
+from limekiln.report import pdf as pdf_report
+from limekiln.report import view as report_view
+from limekiln.report.local import LocalClass, LocalView
+from limekiln.settings import DataSource, Settings
+from limekiln.stages import Fired, Inputs
+from limekiln.values import Listener, silent
+
+_PACKAGES: Final = ("numpy", "scipy", "scikit-learn", "pandas", "pyarrow", "dask", "skops", "jinja2", "weasyprint")
+_TRIAL_ROWS: Final = 200
+_WHOLE_SAMPLE: Final = "all"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run would do, from a look at its inputs.
+
+    `seconds` is a guess from a short trial of the model: predictions only, on one core.
+    """
+
+    model: str
+    task: str
+    classes: tuple[str, ...]
+    rows: int
+    of: int
+    features: int
+    perturbations: int
+    pool: str
+    model_rows: int
+    seconds: float
+    notices: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run in its place. `missing` says why a requested format was not written, if one was not."""
+
+    folder: Path
+    record: RunRecord
+    missing: LimekilnError | None
+
+
+def read_inputs(config: LoadedConfig) -> Inputs:
+    """The data, the background and the model that a config names.
+
+    Raises:
+        InputError: one of them cannot be read, or they do not fit each other.
+    """
+    settings = config.settings
+    ref = ModelRef(source=settings.model.source, folder=config.folder, output=settings.model.output)
+    model = ref.resolve()
+    frame = _frame(config, settings.data.source, model)
+    background = frame
+    if settings.data.background is not None:
+        background = _frame(config, settings.data.background, model)
+    return Inputs(frame=frame, background=background, model=model, ref=ref)
+
+
+def run(config: LoadedConfig, listener: Listener = silent) -> Finished:
+    """The whole pipeline: from a config to a finished run folder.
+
+    Raises:
+        InputError: config, data or model are wrong.
+        RunError: too many rows failed, or the folder could not be written.
+    """
+    started = datetime.now(UTC)
+    parent = config.folder / config.settings.output / store.slug(config.settings.model.name)
+    run_id = store.free_run_id(parent, f"{started:%Y%m%dT%H%M%SZ}-{_fingerprint(config)[:8]}")
+    with store.staging(parent, run_id) as staging:
+        clock = time.perf_counter()
+        inputs = read_inputs(config)
+        reading = time.perf_counter() - clock
+        with executor(config.settings.cluster) as workers:
+            fired = stages.fire(inputs, config.settings, workers, listener)
+            manifest = make_manifest(config, inputs, fired, workers.description, (run_id, started))
+        timings = {"read": reading, **fired.seconds}
+        manifest = manifest.model_copy(update={"timings": _rounded(timings)})
+        return _store(staging, parent / run_id, RunRecord(fired.results, manifest, fired.tables))
+
+
+def render(folder: Path) -> Finished:
+    """Draws the report of a stored run again, from its files alone.
+
+    Raises:
+        InputError: the folder holds no run that this version can read.
+    """
+    record = store.read(folder)
+    bare = {name: digest for name, digest in record.manifest.files.items() if name not in store.REPORTS}
+    record = replace(record, manifest=record.manifest.model_copy(update={"files": bare}))
+    return _draw(folder, folder, record)
+
+
+def check(config: LoadedConfig) -> Plan:
+    """Reads everything, asks the model for a few rows, and says what a run would do.
+
+    Raises:
+        InputError: a run would stop at once for the same reason.
+    """
+    settings, inputs = config.settings, read_inputs(config)
+    rows = len(inputs.frame.features)
+    taken = rows if settings.sample.rows == _WHOLE_SAMPLE else min(rows, settings.sample.rows)
+    trial = inputs.frame.features.head(_TRIAL_ROWS)
+    clock = time.perf_counter()
+    _, failed = inputs.ref.predict_rows(trial)
+    pace = (time.perf_counter() - clock) / len(trial)
+    own = rows if settings.sample.stratify == "predicted" else taken
+    fresh = settings.explain.pool == "none"
+    model_rows = own + settings.explain.perturbations * (taken if fresh else 1)
+    notices = [n.text for n in (*inputs.frame.notices, *inputs.model.notices)]
+    if failed:
+        notices.append(f"The model refused {len(failed)} of the first {len(trial)} rows, first: {failed[0][1]}")
+    return Plan(
+        model=inputs.model.description,
+        task=inputs.model.task,
+        classes=inputs.model.classes,
+        rows=taken,
+        of=rows,
+        features=inputs.frame.features.shape[1],
+        perturbations=settings.explain.perturbations,
+        pool=settings.explain.pool,
+        model_rows=model_rows,
+        seconds=pace * model_rows,
+        notices=tuple(notices),
+    )
+
+
+def explain_row(config: LoadedConfig, key: str, listener: Listener = silent) -> LocalView:
+    """One row's explanation for every class, highest prediction first.
+
+    Raises:
+        InputError: no row has this key.
+    """
+    settings, inputs = config.settings, read_inputs(config)
+    position = _position(inputs.frame, key)
+    with executor(settings.cluster) as workers:
+        space, row, surrogates, own = stages.one_row(inputs, settings, position, workers, listener)
+    at_row = surrogates.at(own)[0]
+    target = None if inputs.frame.target is None else inputs.frame.target.iloc[position]
+    features = inputs.frame.features.iloc[[position]]
+    classes = [
+        LocalClass(
+            name=inputs.model.classes[c],
+            predicted=float(row.predicted[0, c]),
+            surrogate=float(at_row[c]),
+            r2=None if np.isnan(surrogates.r2[0, c]) else float(surrogates.r2[0, c]),
+            features=summary.local_features(
+                space, features, row.codes[0], surrogates.coef[0, c], at_most=len(space.columns)
+            ),
+        )
+        for c in np.argsort(-row.predicted[0], kind="stable")
+    ]
+    return LocalView(
+        model=settings.model.name,
+        version=settings.model.version,
+        task=inputs.model.task,
+        output=settings.model.output,
+        data=inputs.frame.source,
+        row=key,
+        target=None if target is None or pd.isna(target) else summary.raw_text(target),
+        classes=tuple(classes),
+    )
+
+
+def _position(frame: Frame, key: str) -> int:
+    try:
+        return list(frame.keys).index(key)
+    except ValueError:
+        named = ", ".join(frame.keys[:3])
+        raise InputError(f"--row: no row is called {key!r}; the first rows are {named}") from None
+
+
+def _frame(config: LoadedConfig, source: DataSource, model: models.Model) -> Frame:
+    raw = read_data(source, config.folder)
+    return frames.make(raw, config.settings.data, model_features=model.features)
+
+
+def _store(staging: Path, place: Path, record: RunRecord) -> Finished:
+    store.write_results(staging, record.results, record.tables)
+    manifest = record.manifest.model_copy(update={"files": store.hashes(staging)})
+    finished = _draw(staging, place, replace(record, manifest=manifest))
+    store.publish(staging, place)
+    return finished
+
+
+def _draw(folder: Path, place: Path, record: RunRecord) -> Finished:
+    """Writes the report and then the manifest, with every file's hash, into `folder`."""
+    view = report_view.build(record)
+    missing: LimekilnError | None = None
+    if "html" in record.manifest.formats:
+        store.write_text(folder / "report.html", html_report.render(view))
+    if "pdf" in record.manifest.formats:
+        try:
+            store.write_bytes(folder / "report.pdf", pdf_report.render(view, record.manifest.created))
+        except PdfUnavailableError as error:
+            missing = error
+    manifest = record.manifest.model_copy(update={"files": store.hashes(folder)})
+    store.write_text(folder / store.MANIFEST, store.to_json(manifest))
+    return Finished(place, replace(record, manifest=manifest), missing)
+
+
+def make_manifest(
+    config: LoadedConfig,
+    inputs: Inputs,
+    fired: Fired,
+    cluster: dict[str, str | int | None],
+    identity: tuple[str, datetime],
+) -> Manifest:
+    """The manifest of a run before its files are written: `timings` and `files` are still empty."""
+    settings, (run_id, started) = config.settings, identity
+    previous = store.newest(config.folder / settings.output / store.slug(settings.model.name), before=run_id)
+    return Manifest(
+        run_id=run_id,
+        limekiln=limekiln.__version__,
+        created=f"{started:%Y-%m-%dT%H:%M:%SZ}",
+        config_file=config.path.name,
+        config_text=config.text,
+        config_sha256=config.sha256,
+        model_sha256=inputs.model.sha256,
+        data_sha256=inputs.frame.sha256,
+        seed=settings.sample.seed,
+        environment=_environment(),
+        cluster=cluster,
+        counts=fired.results.counts,
+        timings={},
+        report=_report_facts(settings),
+        formats=settings.report.formats,
+        previous_run=previous[0] if previous else None,
+        previous_manifest_sha256=previous[1] if previous else None,
+        files={},
+    )
+
+
+def _report_facts(settings: Settings) -> ReportFacts:
+    r = settings.report
+    return ReportFacts(
+        title=r.title or f"What drives {settings.model.name}",
+        owner=r.owner,
+        intended_use=r.intended_use,
+        materiality_tier=r.materiality_tier,
+        approvers=r.approvers,
+    )
+
+
+def _environment(packages: Iterable[str] = _PACKAGES) -> dict[str, str]:
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(aliased=True),
+        **{name: version(name) for name in packages},
+    }
+
+
+def _fingerprint(config: LoadedConfig) -> str:
+    return hashlib.sha256(config.settings.model_dump_json().encode()).hexdigest()
+
+
+def _rounded(seconds: dict[str, float]) -> dict[str, float]:
+    return {stage: round(s, 3) for stage, s in seconds.items()}

@@ -1,0 +1,56 @@
+"""What a reader should know about a run before believing it, in sentences made from its numbers."""
+
+from typing import Final
+
+from limekiln.record import Counts, Notice
+from limekiln.settings import Settings
+from limekiln.summary import Explained
+
+_NAMES_SHOWN: Final = 5
+
+
+def of_run(settings: Settings, counts: Counts, explained: Explained) -> list[Notice]:
+    """Notices on the data, the sample, the pool and the classes, in that order."""
+    return [
+        *_constant_columns(explained),
+        *_sample(settings, counts),
+        *_pool(counts),
+        *_classes(settings, explained),
+    ]
+
+
+def _constant_columns(explained: Explained) -> list[Notice]:
+    constant = [c.name for c in explained.space.columns if c.constant]
+    if not constant:
+        return []
+    more = len(constant) - _NAMES_SHOWN
+    names = ", ".join(constant[:_NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    return [Notice(code="constant_columns", text=f"These columns never vary and weigh exactly 0: {names}.")]
+
+
+def _sample(settings: Settings, counts: Counts) -> list[Notice]:
+    wanted = settings.sample.rows
+    if wanted == "all" or wanted <= counts.requested:
+        return []
+    text = f"{wanted:,} rows were asked for; the data have {counts.requested:,}, and all were taken."
+    return [Notice(code="sample_is_all", text=text)]
+
+
+def _pool(counts: Counts) -> list[Notice]:
+    if not counts.pool_failed:
+        return []
+    text = f"The model refused {counts.pool_failed:,} of the perturbed rows; they were left out."
+    return [Notice(code="pool_rows_refused", text=text)]
+
+
+def _classes(settings: Settings, explained: Explained) -> list[Notice]:
+    notices = []
+    for label, name in enumerate(explained.classes):
+        rows = int((explained.local.labels == label).sum())
+        if not rows:
+            text = f"No explained row is predicted {name!r}: there is nothing to say about this class."
+            notices.append(Notice(code="class_never_predicted", text=text))
+        elif rows < settings.aggregate.min_support:
+            text = f"Only {rows} explained {'row is' if rows == 1 else 'rows are'} predicted {name!r}: "
+            notices.append(Notice(code="class_has_few_rows", text=text + "its ranking rests on little."))
+    return notices

@@ -1,0 +1,260 @@
+"""Page one: which model, which data, what was found, how sure. It can be read alone."""
+
+from dataclasses import dataclass
+
+from limekiln.record import ALL_CLASSES, ClassFacts, Pick, Results, RunRecord, Score
+from limekiln.report.figures import Panel, panel
+from limekiln.report.names import Name, Sentence, join, name, say
+from limekiln.report.voice import Voice, class_name, fit_words, reading_order, voice
+from limekiln.report.words import NONE, count, day, decimals, is_number, number, percent, plural
+
+_FOUND = 3
+_CLASSES_NAMED = 4
+_PANELS = 3
+_PANEL_ROWS = 6
+_NOTICES = 4
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number of page one with what it means."""
+
+    value: str
+    label: str
+    note: str
+
+
+@dataclass(frozen=True)
+class CoverPanel:
+    """A panel of the picture, with the class it shows."""
+
+    name: Name
+    note: str
+    chart: Panel
+
+
+@dataclass(frozen=True)
+class Cover:
+    """Everything page one prints."""
+
+    title: Name
+    facts: tuple[tuple[str, Name], ...]
+    intended_use: Name | None
+    verdict: Sentence
+    found: tuple[Sentence, ...]
+    found_more: str
+    sure: tuple[Sentence, ...]
+    figures: tuple[Figure, ...]
+    notices: tuple[Name, ...]
+    notices_more: str
+    picture_title: str
+    picture_note: str
+    panels: tuple[CoverPanel, ...]
+
+
+def build(record: RunRecord) -> Cover:
+    """Page one of a run."""
+    results, manifest = record.results, record.manifest
+    says = voice(results)
+    notices = results.notices
+    classes = reading_order(results.classes)
+    named = [c for c in classes if c.name != ALL_CLASSES]
+    ranked = sorted(named, key=lambda c: -c.rows)[:_CLASSES_NAMED]
+    shown = [c for c in named if c in ranked]
+    left = len(named) - len(shown)
+    panels = _panels(results, classes, says)
+    use = manifest.report.intended_use
+    return Cover(
+        title=name(manifest.report.title, 120),
+        facts=_facts(record),
+        intended_use=name(use, 300) if use else None,
+        verdict=verdict(results, says),
+        found=() if says.regression else tuple(_found(c) for c in shown),
+        found_more=f"{count(left, 'more class', 'more classes')} in section 2." if left and not says.regression else "",
+        sure=sure(results),
+        figures=_figures(results),
+        notices=tuple(name(n.text, 260) for n in notices[:_NOTICES]),
+        notices_more=f"and {len(notices) - _NOTICES} more in section 7" if len(notices) > _NOTICES else "",
+        picture_title=_picture_title(says),
+        picture_note=_picture_note(says, len(panels)),
+        panels=panels,
+    )
+
+
+def verdict(results: Results, says: Voice) -> Sentence:
+    """The one sentence to take away: what weighs most in the explanations."""
+    whole = next((c for c in reading_order(results.classes) if c.rows), None)
+    if results.counts.explained == 0 or whole is None or not whole.features:
+        return say("No row could be explained, so this run says nothing about the model.")
+    tops = join(tuple(name(s.feature) for s in whole.features[:_FOUND]))
+    rows = results.counts.explained
+    what = "the output of the model" if says.regression else "the class that the model predicts"
+    over = "In the one row explained" if rows == 1 else f"Over the {count(rows, 'row')} explained"
+    return say(f"{over}, ", *tops, f" {_weigh(whole.features[:_FOUND])} most in explaining {what}.")
+
+
+def sure(results: Results) -> tuple[Sentence, ...]:
+    """How far the findings can be trusted: the fit of the local models, and what the pick covers."""
+    fidelity = results.fidelity
+    lines = []
+    if fidelity.median is not None:
+        numbers = f"median R² {number(fidelity.median, 2)}"
+        if fidelity.below_half is not None:
+            numbers += f"; {percent(fidelity.below_half)} of rows below 0.5"
+        warning = ". Read every importance here with caution." if fit_words(fidelity.median) == "poorly" else "."
+        lines.append(say(f"The local explanations follow the model {fit_words(fidelity.median)} ({numbers}){warning}"))
+    elif results.counts.explained:
+        lines.append(say("The fidelity of the local explanations could not be measured."))
+    if results.counts.failed:
+        failed = count(results.counts.failed, "row")
+        lines.append(say(f"{failed} of {results.counts.requested:,} could not be explained and left no trace here."))
+    pick = main_pick(results)
+    if pick is not None and pick.rows:
+        lines.append(certificate(pick))
+    return tuple(lines)
+
+
+def certificate(pick: Pick) -> Sentence:
+    """What the pick covers, and what no pick of its size can exceed."""
+    places = decimals([pick.total])
+    covered, total, bound = (number(v, places) for v in (pick.covered, pick.total, pick.upper_bound))
+    first = f"This pick covers {covered} of {total} ({percent(_share(pick.covered, pick.total))}) of the importance"
+    if pick.optimal:
+        return say(f"{first}; no other pick of {count(len(pick.rows), 'row')} covers more.")
+    return say(
+        f"{first}; no pick of {count(pick.budget, 'row')} can cover more than {bound} "
+        f"({percent(_share(pick.upper_bound, pick.total))})."
+    )
+
+
+def main_pick(results: Results) -> Pick | None:
+    """The pick over all classes, or the only one there is."""
+    return next((p for p in results.picks if p.scope == ALL_CLASSES), next(iter(results.picks), None))
+
+
+def _facts(record: RunRecord) -> tuple[tuple[str, Name], ...]:
+    results, report = record.results, record.manifest.report
+    model, data = results.model, results.data
+    version = f"{model.name}, version {model.version}" if model.version else model.name
+    counted = f"{count(data.rows, 'row')}, {count(len(data.features), 'feature')}"
+    facts = [
+        ("Model", name(version, 110)),
+        ("Data", name(data.source, 80)),
+        ("", Name(counted)),
+        ("Explained", Name(f"{results.counts.explained:,} of {count(data.rows, 'row')}")),
+        ("Report of", Name(day(record.manifest.created))),
+    ]
+    if report.owner:
+        facts.append(("Owner", name(report.owner, 80)))
+    if report.materiality_tier:
+        facts.append(("Materiality tier", name(report.materiality_tier, 60)))
+    facts.append(("Run", name(record.manifest.run_id, 60)))
+    return tuple(_merge(facts))
+
+
+def _merge(facts: list[tuple[str, Name]]) -> list[tuple[str, Name]]:
+    """The line without a label belongs to the one before it."""
+    merged: list[tuple[str, Name]] = []
+    for label, value in facts:
+        if label:
+            merged.append((label, value))
+        else:
+            before, text = merged[-1]
+            merged[-1] = (before, Name(f"{text.short} ({value.short})", text.full))
+    return merged
+
+
+def _found(facts: ClassFacts) -> Sentence:
+    rows = count(facts.rows, "row")
+    if not facts.rows or not facts.features:
+        return say(class_name(facts.name), ": no explained row is predicted so, nothing can be said.")
+    tops = facts.features[:_FOUND]
+    parts: list[str | Name] = [class_name(facts.name), f" ({rows}): "]
+    for i, score in enumerate(tops):
+        glue = "" if i == 0 else " and " if i == len(tops) - 1 else ", "
+        parts += [glue, name(score.feature), f" ({percent(score.share)})"]
+    return say(*parts, ".")
+
+
+def _figures(results: Results) -> tuple[Figure, ...]:
+    counts, fidelity = results.counts, results.fidelity
+    below = f"{percent(fidelity.below_half)} of rows below 0.5" if is_number(fidelity.below_half) else "not measured"
+    figures = [
+        Figure(number(fidelity.median, 2) if fidelity.median is not None else NONE, "median fidelity, R²", below),
+        Figure(
+            f"{counts.explained:,}",
+            f"{plural(counts.explained, 'row')} explained",
+            f"of {counts.requested:,} requested, {counts.failed:,} failed",
+        ),
+    ]
+    pick = main_pick(results)
+    if pick is not None and pick.rows:
+        n = len(pick.rows)
+        most = f"no {count(pick.budget, 'row')} can cover more than {percent(_share(pick.upper_bound, pick.total))}"
+        figures.append(
+            Figure(
+                percent(_share(pick.covered, pick.total)),
+                f"of the importance in {count(n, 'picked row')}",
+                "the best possible" if pick.optimal else most,
+            )
+        )
+    if results.agreement is not None:
+        figures.append(
+            Figure(percent(results.agreement), "same class as the model", "surrogate against model, over the rows")
+        )
+    return tuple(figures)
+
+
+def _picture_title(says: Voice) -> str:
+    return "What the explanations rest on" if says.regression else "What the explanations of each class rest on"
+
+
+def _picture_note(says: Voice, panels: int) -> str:
+    scale = "" if panels <= 1 else " All panels share one scale."
+    if says.regression:
+        return f"NormLIME score ({says.score}); solid: raises the value, hatched: lowers it.{scale}"
+    return f"NormLIME score ({says.score}); solid: for the class, hatched: against it.{scale}"
+
+
+def _panels(results: Results, classes: tuple[ClassFacts, ...], says: Voice) -> tuple[CoverPanel, ...]:
+    named = [c for c in classes if c.name != ALL_CLASSES]
+    drawn = [c for c in (named if len(named) <= _PANELS else classes[:1]) if c.features]
+    rows = _PANEL_ROWS if len(drawn) > 1 else _PANEL_ROWS + 2
+    scores = [score_of(s, results) for c in drawn for s in c.features[:rows]]
+    top, places = max(scores, default=0.0), decimals(scores)
+    return tuple(
+        CoverPanel(
+            class_name(c.name),
+            "" if says.regression else count(c.rows, "row"),
+            panel(
+                f"Most important features, {class_name(c.name).short}",
+                "; ".join(
+                    f"{name(s.feature).short} {number(score_of(s, results), places)}, "
+                    f"{says.direction(s.positive, s.negative)}"
+                    for s in c.features[:rows]
+                ),
+                [_panel_row(s, results, places) for s in c.features[:rows]],
+                top=top,
+                width=320 if len(drawn) > 1 else 640,
+            ),
+        )
+        for c in drawn
+    )
+
+
+def _panel_row(score: Score, results: Results, places: int) -> tuple[str, float, float, float, str]:
+    value = score_of(score, results)
+    return (score.feature, value, score.positive, score.negative, number(value, places))
+
+
+def score_of(score: Score, results: Results) -> float:
+    """The score that ranks this run's features."""
+    return score.weighted if results.method.score == "weighted" else score.share
+
+
+def _weigh(scores: tuple[Score, ...]) -> str:
+    return plural(len(scores), "weighs", "weigh")
+
+
+def _share(part: float, total: float) -> float | None:
+    return part / total if total > 0 else None

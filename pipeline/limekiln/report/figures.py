@@ -1,0 +1,285 @@
+"""Data into geometry: what the SVG macros in `templates/charts/` draw, in the drawing's own units.
+
+A chart is a frozen value with a title, an alternative text and rounded coordinates; nothing is computed in a
+template. Colours are literal there, because `var()` paints black in a PDF's SVG.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from limekiln.report.names import fit
+
+Sign = Literal["for", "against"]
+BAR_HEIGHT = 11
+_HATCH_STEP = 4
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A filled part of a bar; `hatch` holds the strokes (x1, y1, x2, y2) that tell `against` without colour."""
+
+    sign: Sign
+    x: float
+    y: float
+    width: float
+    height: float
+    hatch: tuple[tuple[float, float, float, float], ...]
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One bar of a table row: its marks, the zero line, and an interval's whisker where one was computed."""
+
+    title: str
+    width: float
+    height: float
+    zero: float
+    marks: tuple[Mark, ...]
+    whisker: tuple[float, float] | None
+
+
+@dataclass(frozen=True)
+class PanelRow:
+    """One bar of a panel, with its label above and its value at its end."""
+
+    label: str
+    label_y: float
+    marks: tuple[Mark, ...]
+    value: str
+    value_x: float
+    value_y: float
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A small chart of horizontal bars."""
+
+    title: str
+    alt: str
+    width: float
+    height: float
+    rows: tuple[PanelRow, ...]
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A tick: where along its axis, and its text."""
+
+    at: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The coverage curve: what a pick of 1, 2, … rows covers, and what no such pick can exceed."""
+
+    title: str
+    alt: str
+    width: float
+    height: float
+    left: float
+    right: float
+    bottom: float
+    x_ticks: tuple[Tick, ...]
+    y_ticks: tuple[Tick, ...]
+    covered: str
+    bound: str
+    between: str
+    covered_label: tuple[float, str]
+    bound_label: tuple[float, str]
+
+
+@dataclass(frozen=True)
+class Bin:
+    """A bar of the histogram; `low` marks the bins under the line that the report draws."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    low: bool
+    hatch: tuple[tuple[float, float, float, float], ...]
+    text: str
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """How many rows have which fidelity, with the median as a line."""
+
+    title: str
+    alt: str
+    width: float
+    height: float
+    left: float
+    right: float
+    bottom: float
+    bins: tuple[Bin, ...]
+    ticks: tuple[Tick, ...]
+    median: Tick | None
+
+
+def stacked_bar(
+    title: str,
+    *,
+    score: float,
+    positive: float,
+    negative: float,
+    top: float,
+    interval: tuple[float, float] | None = None,
+    width: float = 150,
+) -> Bar:
+    """A bar as long as `score` on a scale that ends at `top`, split in the ratio of its signed parts."""
+    scale = width / top if top > 0 else 0.0
+    length = max(0.0, score) * scale
+    marks = _split(length, positive, negative, y=0, height=BAR_HEIGHT)
+    whisker = None if interval is None else (_r(max(0.0, interval[0]) * scale), _r(min(width, interval[1] * scale)))
+    return Bar(title, width, BAR_HEIGHT, 0, marks, whisker)
+
+
+def diverging_bar(title: str, weight: float, *, reach: float, width: float = 150) -> Bar:
+    """A bar from a zero line in the middle: to the right for the output, to the left against it."""
+    zero = width / 2
+    length = abs(weight) / reach * zero if reach > 0 else 0.0
+    sign: Sign = "for" if weight >= 0 else "against"
+    mark = _mark(sign, zero if sign == "for" else zero - length, 0, length, BAR_HEIGHT)
+    return Bar(title, width, BAR_HEIGHT, zero, () if mark is None else (mark,), None)
+
+
+def panel(
+    title: str, alt: str, rows: Sequence[tuple[str, float, float, float, str]], *, top: float, width: float = 320
+) -> Panel:
+    """A panel from (label, score, positive, negative, printed value) rows."""
+    step, bar, size = 31, 10, 11.5
+    room = width - 58
+    drawn = []
+    for i, (label, score, positive, negative, value) in enumerate(rows):
+        length = max(0.0, score) / top * room if top > 0 else 0.0
+        y = i * step + 17
+        drawn.append(
+            PanelRow(
+                label=fit(label, width, size),
+                label_y=i * step + 12,
+                marks=_split(length, positive, negative, y=y, height=bar),
+                value=value,
+                value_x=_r(length + 6),
+                value_y=y + 9,
+            )
+        )
+    return Panel(title, alt, width, max(1, len(rows)) * step, tuple(drawn))
+
+
+def coverage_steps(title: str, alt: str, covered: Sequence[float], bound: Sequence[float]) -> Steps:
+    """The curve from shares of the total, one for each number of rows picked."""
+    width, height, left, right, top, bottom = 640.0, 250.0, 44.0, 520.0, 12.0, 212.0
+    n = len(covered)
+
+    def x(rows: float) -> float:
+        return _r(left + (right - left) * (rows - 0.5) / n) if n else left
+
+    def y(share: float) -> float:
+        return _r(bottom - (bottom - top) * min(1.0, max(0.0, share)))
+
+    steps, ceiling = _staircase(covered, x, y), _staircase(bound, x, y)
+    back = " ".join(f"L{px} {py}" for px, py in reversed(ceiling))
+    low = y(covered[-1]) if n else bottom
+    high = y(bound[-1]) if n else bottom
+    if low - high < 30:  # noqa: PLR2004  two lines of text at the same end need this room
+        middle = (low + high) / 2
+        high, low = middle - 15, middle + 15
+    every = max(1, math.ceil(n / 12))
+    return Steps(
+        title=title,
+        alt=alt,
+        width=width,
+        height=height,
+        left=left,
+        right=right,
+        bottom=bottom,
+        x_ticks=tuple(Tick(x(k), str(k)) for k in range(1, n + 1, every)),
+        y_ticks=tuple(Tick(y(k / 4), f"{25 * k}%") for k in range(5)),
+        covered=_path(steps),
+        bound=_path(ceiling),
+        between=f"{_path(steps)} {back} Z" if n else "",
+        covered_label=(_r(low + 4), f"covered: {covered[-1]:.0%}" if n else ""),
+        bound_label=(_r(high + 4), f"at most: {min(1.0, bound[-1]):.0%}" if n else ""),
+    )
+
+
+def histogram(title: str, alt: str, values: Sequence[float], *, median: float | None, line: float) -> Histogram:
+    """Twenty bins from 0 to 1 and one for everything below 0; bins under `line` are marked as low."""
+    width, height, left, right, top, bottom, n = 640.0, 190.0, 4.0, 636.0, 30.0, 156.0, 20
+    counts = [0] * (n + 1)
+    for value in values:
+        counts[0 if value < 0 else 1 + min(n - 1, int(value * n + 1e-9))] += 1
+    step = (right - left) / (n + 1)
+    tallest = max([*counts, 1])
+    bins = []
+    for i, k in enumerate(counts):
+        tall = (bottom - top) * k / tallest
+        low = i == 0 or (i - 1) / n < line - 1e-9
+        mark = _mark("against" if low else "for", left + i * step + 1, bottom - tall, step - 2, tall)
+        if mark is not None:
+            bins.append(Bin(mark.x, mark.y, mark.width, mark.height, low, mark.hatch, f"{k:,}"))
+    ticks = [Tick(_r(left + step / 2), "below 0")]
+    ticks += [Tick(_r(left + step * (1 + k * n / 4)), f"{k / 4:g}") for k in range(1, 4)]
+    ticks += [Tick(right - 4, "1")]
+    at = None
+    if median is not None and math.isfinite(median):
+        place = left + step / 2 if median < 0 else left + step * (1 + n * min(1.0, median))
+        at = Tick(_r(place), f"median {median:.2f}")
+    return Histogram(title, alt, width, height, left, right, bottom, tuple(bins), tuple(ticks), at)
+
+
+def shade(share: float, top: float) -> tuple[str, str]:
+    """A cell's fill and the colour of the text on it, from white to blue, for a share of the scale's end."""
+    t = min(1.0, max(0.0, share / top)) if top > 0 else 0.0
+    light, deep = (0xF2, 0xF6, 0xFA), (0x00, 0x5B, 0x94)
+    fill = "#" + "".join(f"{round(a + (b - a) * t**0.8):02x}" for a, b in zip(light, deep, strict=True))
+    return fill, "#ffffff" if t > 0.55 else "#16202a"  # noqa: PLR2004  where white reaches 4.5:1
+
+
+def _split(length: float, positive: float, negative: float, *, y: float, height: float) -> tuple[Mark, ...]:
+    both = positive + negative
+    first = length * (positive / both) if both > 0 else length
+    marks = (_mark("for", 0, y, first, height), _mark("against", first, y, length - first, height))
+    return tuple(mark for mark in marks if mark is not None)
+
+
+def _mark(sign: Sign, x: float, y: float, width: float, height: float) -> Mark | None:
+    if width < 0.05 or height < 0.05:  # noqa: PLR2004  less than a printer can show
+        return None
+    strokes = _hatch(x, y, width, height) if sign == "against" else ()
+    return Mark(sign, _r(x), _r(y), _r(width), _r(height), strokes)
+
+
+def _hatch(x: float, y: float, width: float, height: float) -> tuple[tuple[float, float, float, float], ...]:
+    """Rising diagonals, cut at the edges of the rectangle."""
+    strokes = []
+    start = _HATCH_STEP - height
+    while start < width:
+        x1, x2 = max(0.0, start), min(width, start + height)
+        strokes.append((_r(x + x1), _r(y + height - (x1 - start)), _r(x + x2), _r(y + height - (x2 - start))))
+        start += _HATCH_STEP
+    return tuple(strokes)
+
+
+def _staircase(
+    shares: Sequence[float], x: Callable[[float], float], y: Callable[[float], float]
+) -> list[tuple[float, float]]:
+    """One stair a row, as wide as the row's place on the axis."""
+    points = [(x(0.5), y(0))]
+    for k, share in enumerate(shares, start=1):
+        points += [(x(k - 0.5), y(share)), (x(k + 0.5), y(share))]
+    return points
+
+
+def _path(points: Sequence[tuple[float, float]]) -> str:
+    return " ".join(f"{'L' if i else 'M'}{x} {y}" for i, (x, y) in enumerate(points))
+
+
+def _r(value: float) -> float:
+    """One decimal: finer than any screen or printer, and the same text everywhere."""
+    rounded = round(value, 1)
+    return int(rounded) if rounded == int(rounded) else rounded

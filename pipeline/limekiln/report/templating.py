@@ -1,0 +1,58 @@
+"""The one Jinja environment, with everything escaped and nothing undefined; the templates, styles and fonts."""
+
+import base64
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+import limekiln
+from limekiln.report.names import drawable, storable
+
+FONTS = (
+    ("Limekiln Sans", 400, "inter-400.woff2"),
+    ("Limekiln Sans", 600, "inter-600.woff2"),
+    ("Limekiln Display", 700, "inter-display-700.woff2"),
+    ("Limekiln Mono", 400, "mono-400.woff2"),
+)
+
+
+@cache
+def folder() -> Path:
+    """The templates: inside the installed package, or beside `pipeline/` in a checkout."""
+    package = Path(limekiln.__file__).parent
+    places = (package / "templates", package.parent.parent / "templates")
+    for place in places:
+        if (place / "report.html.j2").is_file():
+            return place
+    raise FileNotFoundError(f"limekiln's templates are neither in {places[0]} nor in {places[1]}: install it again")
+
+
+@cache
+def environment() -> Environment:
+    """The environment; `autoescape` holds for every template, whatever its name ends in."""
+    env = Environment(
+        loader=FileSystemLoader(folder()),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    env.filters["drawable"] = drawable
+    env.filters["storable"] = storable
+    env.globals["font_faces"] = font_faces()
+    return env
+
+
+@cache
+def font_faces() -> Markup:
+    """The bundled fonts as `@font-face` rules with data: URIs."""
+    rules = []
+    for family, weight, file in FONTS:
+        data = base64.b64encode((folder() / "fonts" / file).read_bytes()).decode("ascii")
+        rules.append(
+            f'@font-face{{font-family:"{family}";font-weight:{weight};font-style:normal;'
+            f'src:url("data:font/woff2;base64,{data}") format("woff2")}}'
+        )
+    return Markup("\n".join(rules))  # noqa: S704  base64 and our own file names

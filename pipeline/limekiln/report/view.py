@@ -1,0 +1,95 @@
+"""A finished run as the report prints it: every sentence, table cell and coordinate, made once for both media."""
+
+from dataclasses import dataclass, replace
+
+from limekiln.record import RunRecord
+from limekiln.report import cover, importances, method, picks, provenance, reliability
+from limekiln.report.cover import Cover
+from limekiln.report.importances import Importances
+from limekiln.report.method import Method
+from limekiln.report.names import Name, long_names, name
+from limekiln.report.picks import Picks
+from limekiln.report.provenance import Provenance
+from limekiln.report.reliability import Reliability
+from limekiln.report.words import day, moment
+
+SECTIONS = (
+    ("importances", "What each class rests on"),
+    ("heat", "Features × classes"),
+    ("picks", "Representative rows"),
+    ("reliability", "Reliability"),
+    ("method", "Method and parameters"),
+    ("limitations", "Limitations"),
+    ("sign-off", "Sign-off"),
+    ("provenance", "Provenance"),
+    ("glossary", "Glossary"),
+)
+"""The sections after page one, which is the first: anchor and heading."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A numbered section: its anchor, its heading."""
+
+    number: int
+    anchor: str
+    title: str
+
+
+@dataclass(frozen=True)
+class ReportView:
+    """Everything the templates print. `created` is the manifest's time in UTC."""
+
+    title: Name
+    running: Name
+    created: str
+    created_words: str
+    generator: str
+    author: str
+    regression: bool
+    sections: tuple[Section, ...]
+    cover: Cover
+    importances: Importances
+    picks: Picks
+    reliability: Reliability
+    method: Method
+    provenance: Provenance
+    long_names: tuple[str, ...]
+
+
+def build(record: RunRecord) -> ReportView:
+    """The view of a finished run; a pure function of the record.
+
+    Args:
+        record: The run's two documents and its tables, whole.
+
+    Returns:
+        The values that `html.render` and `pdf.render` print.
+    """
+    model, manifest = record.results.model, record.manifest
+    regression = model.task == "regression"
+    view = ReportView(
+        title=name(manifest.report.title, 120),
+        running=name(f"{model.name} {model.version}".strip(), 60),
+        created=f"{moment(manifest.created):%Y-%m-%dT%H:%M:%SZ}",
+        created_words=day(manifest.created),
+        generator=f"limekiln {manifest.limekiln}",
+        author=manifest.report.owner or "",
+        regression=regression,
+        sections=_sections(regression=regression),
+        cover=cover.build(record),
+        importances=importances.build(record),
+        picks=picks.build(record),
+        reliability=reliability.build(record),
+        method=method.build(record),
+        provenance=provenance.build(record),
+        long_names=(),
+    )
+    return replace(view, long_names=long_names(view))
+
+
+def _sections(*, regression: bool) -> tuple[Section, ...]:
+    titles = dict(SECTIONS)
+    if regression:
+        titles["importances"] = "What the predictions rest on"
+    return tuple(Section(i, anchor, title) for i, (anchor, title) in enumerate(titles.items(), start=2))

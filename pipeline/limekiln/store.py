@@ -1,0 +1,186 @@
+"""The run folder: the only place where results are written and read back.
+
+A run is written beside its place and renamed into it, so a reader never sees half a run. `manifest.json`
+comes last and holds the SHA-256 of every other file.
+"""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, TypeVar
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import BaseModel, ValidationError
+
+from limekiln.errors import InputError, RunError
+from limekiln.record import TABLES, Manifest, Results, RunRecord
+
+Document = TypeVar("Document", bound=BaseModel)
+
+MANIFEST: Final = "manifest.json"
+RESULTS: Final = "results.json"
+REPORTS: Final = ("report.html", "report.pdf")
+CSV_TWINS: Final = ("importances", "picks")
+
+_NAME_BYTES: Final = 100
+_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\0")
+
+
+def slug(name: str) -> str:
+    """A folder name for a model: lower-case letters, digits and hyphens, at most 100 bytes.
+
+    A name that loses anything but blanks, hyphens and case gets a short hash of itself, so that two
+    models never share a folder by accident.
+    """
+    plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[: _NAME_BYTES - 9].strip("-")
+    if re.fullmatch(r"[A-Za-z0-9]+([ _-][A-Za-z0-9]+)*", name) and len(name) <= _NAME_BYTES - 9:
+        return plain
+    return f"{plain or 'model'}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+@contextmanager
+def staging(parent: Path, run_id: str) -> Iterator[Path]:
+    """An empty folder beside the run's place, gone again when what is inside the block fails.
+
+    Raises:
+        InputError: the output folder cannot be written.
+    """
+    folder = parent / f".{run_id}.partial"
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+    except OSError as error:
+        raise InputError(f"output: cannot write to {parent}: {error.strerror}") from error
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def free_run_id(parent: Path, wanted: str) -> str:
+    """`wanted`, or with the first free number behind it: a clock that goes back never overwrites a run."""
+    run_id, number = wanted, 2
+    while (parent / run_id).exists():
+        run_id, number = f"{wanted}-{number}", number + 1
+    return run_id
+
+
+def write_results(folder: Path, results: Results, tables: Mapping[str, pd.DataFrame]) -> None:
+    """Writes `results.json`, the Parquet tables and their CSV twins."""
+    write_text(folder / RESULTS, to_json(results))
+    for name in TABLES:
+        table = pa.Table.from_pandas(tables[name], preserve_index=False)
+        pq.write_table(table.replace_schema_metadata(None), folder / f"{name}.parquet", compression="zstd")
+    for name in CSV_TWINS:
+        guarded = tables[name].rename(columns=guard)
+        texts = guarded.select_dtypes(exclude="number").columns
+        for column in texts:
+            guarded[column] = guarded[column].map(guard, na_action="ignore")
+        write_text(folder / f"{name}.csv", guarded.to_csv(index=False, lineterminator="\n"))
+
+
+def guard(cell: object) -> object:
+    """Text that a spreadsheet would take for a formula, with an apostrophe before it (OWASP ASVS 1.2.10)."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA_STARTS) else cell
+
+
+def publish(staging: Path, place: Path) -> None:
+    """Flushes a finished run to disk and renames it into its place."""
+    for file in staging.iterdir():
+        _sync(file)
+    _sync(staging)
+    staging.rename(place)
+    _sync(place.parent)
+
+
+def read(folder: Path) -> RunRecord:
+    """A stored run.
+
+    Raises:
+        InputError: the folder holds no run, or one whose documents or tables cannot be read.
+    """
+    results = _read_document(folder / RESULTS, Results)
+    manifest = _read_document(folder / MANIFEST, Manifest)
+    tables = {}
+    for name in TABLES:
+        try:
+            tables[name] = pq.read_table(folder / f"{name}.parquet").to_pandas()
+        except (OSError, pa.ArrowException) as error:
+            raise InputError(f"{folder / name}.parquet: cannot be read: {error}") from error
+    return RunRecord(results, manifest, tables)
+
+
+def newest(parent: Path, before: str) -> tuple[str, str] | None:
+    """Id and manifest hash of the newest finished run of a model, other than `before`; None for the first."""
+    if not parent.is_dir():
+        return None
+    runs = [f.name for f in parent.iterdir() if not f.name.startswith(".") and (f / MANIFEST).is_file()]
+    earlier = sorted(name for name in runs if name != before)
+    return (earlier[-1], sha256(parent / earlier[-1] / MANIFEST)) if earlier else None
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file of a run folder but the manifest itself, by name."""
+    return {f.name: sha256(f) for f in sorted(folder.iterdir()) if f.is_file() and f.name != MANIFEST}
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def to_json(document: BaseModel) -> str:
+    """A document as indented JSON with keys in their declared order; the same text for the same values."""
+    return json.dumps(document.model_dump(mode="json"), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes UTF-8 with bare line feeds on every platform.
+
+    Raises:
+        RunError: the file cannot be written.
+    """
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Writes beside the place and renames, so that the file is the old one or the new one, never a part.
+
+    Raises:
+        RunError: the file cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise RunError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _read_document(path: Path, kind: type[Document]) -> Document:
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"{path.parent} is not a run folder: {path.name} cannot be read") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise InputError(f"{path}: {where}: {first['msg']}; was it written by another version?") from error
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

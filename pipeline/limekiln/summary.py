@@ -1,0 +1,278 @@
+"""The stages' arrays as the documents and tables that a run leaves behind."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from limekiln import importances, matrix, representatives
+from limekiln.domains.tabular.space import Space
+from limekiln.importances import Ranked
+from limekiln.record import (
+    ALL_CLASSES,
+    TABLES,
+    ClassFacts,
+    FeatureFacts,
+    Fidelity,
+    LocalFeature,
+    Notice,
+    Pick,
+    PickedRow,
+    SampleFacts,
+    Score,
+    Stratum,
+)
+from limekiln.representatives import Representatives
+from limekiln.sample import Sample
+from limekiln.values import Array, Failure, Index, LocalExplanations
+
+LOW_FIDELITY: Final = 0.5
+"""A surrogate with a weighted R² under this explains less than half of the model's local variation."""
+
+_LOCAL_FEATURES: Final = 30
+_NEW_KEYS_NAMED: Final = 5
+
+
+@dataclass(frozen=True)
+class Explained:
+    """All explained rows of a run, in the order of the data.
+
+    Attributes:
+        space: the interpretable space.
+        local: their explanations.
+        classes: the classes' names, or the one output's.
+        row_keys: (n,) the rows' names, in the order of `local`.
+        targets: (n,) true labels or values as text; None where the data have none.
+        features: the rows as the model saw them, in the order of `local`.
+        perturbations: how many perturbed rows each explanation rests on.
+    """
+
+    space: Space
+    local: LocalExplanations
+    classes: tuple[str, ...]
+    row_keys: list[str]
+    targets: list[str] | None
+    features: pd.DataFrame
+    perturbations: int
+
+
+def tables(
+    e: Explained, ranked: list[Ranked], chosen: list[Representatives], failures: Sequence[Failure], keys: Sequence[str]
+) -> dict[str, pd.DataFrame]:
+    """Every table of `record.TABLES`; `keys` names all rows of the data, for the failures."""
+    failed = [(keys[f.row], f.stage, f.error) for f in sorted(failures, key=lambda f: f.row)]
+    return {
+        "importances": importances.table(ranked, e.space),
+        "explanations": _explanations(e),
+        "rows": _rows(e),
+        "picks": representatives.picks_table(chosen, e.row_keys),
+        "certificates": representatives.certificates_table(chosen, e.space),
+        "failures": pd.DataFrame(failed, columns=list(TABLES["failures"]), dtype="str"),
+    }
+
+
+def feature_facts(space: Space, features: pd.DataFrame) -> tuple[FeatureFacts, ...]:
+    """What the report says of each column."""
+    return tuple(
+        FeatureFacts(
+            name=c.name,
+            kind=c.kind,
+            values=int(np.count_nonzero(c.frequency)),
+            missing=int(features[c.name].isna().sum()),
+            constant=c.constant,
+        )
+        for c in space.columns
+    )
+
+
+def sample_facts(sample: Sample, stratify: str, seed: int) -> SampleFacts:
+    """How the rows were chosen, stratum by stratum."""
+    strata = zip(sample.strata.names, sample.sizes, sample.taken, strict=True)
+    return SampleFacts(
+        rows=len(sample.rows),
+        of=int(sample.sizes.sum()),
+        stratify=stratify,
+        seed=seed,
+        strata=tuple(Stratum(name=n, rows=int(s), taken=int(t)) for n, s, t in strata),
+    )
+
+
+def fidelity(r2: Array) -> Fidelity:
+    """The distribution of weighted R²; all None where no surrogate had anything to explain."""
+    known = r2[~np.isnan(r2)]
+    if not len(known):
+        return Fidelity(median=None, p05=None, p95=None, below_half=None)
+    p05, median, p95 = (float(q) for q in np.percentile(known, [5, 50, 95]))
+    return Fidelity(median=median, p05=p05, p95=p95, below_half=float((known < LOW_FIDELITY).mean()))
+
+
+def class_facts(e: Explained, ranked: list[Ranked], *, top: int, min_support: int) -> tuple[ClassFacts, ...]:
+    """`*` first, then each class, with the `top` features and values of each."""
+    by_class: dict[str, dict[str, Ranked]] = {}
+    for r in ranked:
+        by_class.setdefault(r.class_name, {})[r.level] = r
+    facts = []
+    for name, levels in by_class.items():
+        mine = _rows_of_class(e, name)
+        facts.append(
+            ClassFacts(
+                name=name,
+                rows=len(mine),
+                fidelity=fidelity(e.local.r2[mine]),
+                n_features=len(e.space.columns),
+                features=_top(levels["feature"], e.space, top, min_support),
+                values=_top(levels["value"], e.space, top, min_support),
+            )
+        )
+    return tuple(facts)
+
+
+def choose(e: Explained, budget: int, *, per_class: bool) -> list[Representatives]:
+    """The pick over all rows, and one within each predicted class that has rows."""
+    scopes = [ALL_CLASSES]
+    if per_class and len(e.classes) > 1:
+        scopes += e.classes
+    members = {scope: _rows_of_class(e, scope) for scope in scopes}
+    return [representatives.choose(e.space, e.local, m, scope, budget) for scope, m in members.items() if len(m)]
+
+
+def pick_facts(e: Explained, chosen: Representatives) -> Pick:
+    """One pick as the report tells it."""
+    covered, total = float(chosen.gains.sum()), chosen.total
+    bound = max(chosen.upper_bound, covered)
+    coverage = np.cumsum(chosen.gains)
+    rows = tuple(
+        _picked_row(e, chosen, order, float(coverage[order]), float(max(chosen.curve[order], coverage[order])))
+        for order in range(len(chosen.members))
+    )
+    return Pick(
+        scope=chosen.scope,
+        budget=chosen.budget,
+        rule=chosen.rule,
+        keys=int(np.count_nonzero(chosen.importance)),
+        total=total,
+        covered=covered,
+        upper_bound=bound,
+        ratio=covered / bound if bound > 0 else 1.0,
+        optimal=bool(bound - covered <= 1e-9 * max(total, 1.0)),
+        rows=rows,
+    )
+
+
+def agreement(e: Explained) -> tuple[float | None, list[Notice]]:
+    """Share of explained rows whose predicted class is the true one; None without labels in the classes."""
+    if e.targets is None or len(e.classes) == 1:
+        return None, []
+    known = [t for t in e.targets if t]
+    strange = sorted(set(known) - set(e.classes))
+    if strange:
+        text = f"The target holds {strange[0]!r}, which is none of the model's classes, so no accuracy is shown."
+        return None, [Notice(code="target_not_a_class", text=text)]
+    if not known:
+        return None, []
+    right = sum(t == e.classes[label] for t, label in zip(e.targets, e.local.labels, strict=True) if t)
+    return right / len(known), []
+
+
+def _rows_of_class(e: Explained, name: str) -> Index:
+    if name == ALL_CLASSES:
+        return np.arange(len(e.local.rows))
+    return np.flatnonzero(e.local.labels == e.classes.index(name))
+
+
+def _top(ranked: Ranked, space: Space, top: int, min_support: int) -> tuple[Score, ...]:
+    kept = set(Score.model_fields) - {"supported"}
+    rows = [row for _, row in zip(range(top), importances.rows_of(ranked, space), strict=False)]
+    scores: list[dict[str, Any]] = [{k: v for k, v in row.items() if k in kept} for row in rows]
+    return tuple(Score(**s, supported=s["support"] >= min_support) for s in scores)
+
+
+def _picked_row(e: Explained, chosen: Representatives, order: int, coverage: float, bound: float) -> PickedRow:
+    member, new = int(chosen.members[order]), chosen.new_keys[order]
+    named = matrix.pick_names(e.space)
+    r2 = float(e.local.r2[member])
+    return PickedRow(
+        order=order + 1,
+        row=e.row_keys[member],
+        class_name=e.classes[e.local.labels[member]],
+        predicted=float(e.local.predicted[member]),
+        surrogate=float(e.local.surrogate[member]),
+        target=e.targets[member] if e.targets is not None else None,
+        r2=None if np.isnan(r2) else r2,
+        gain=float(chosen.gains[order]),
+        coverage=coverage,
+        upper_bound=bound,
+        newly_covered=tuple(key_text(*named[k]) for k in new[:_NEW_KEYS_NAMED]),
+        n_newly_covered=len(new),
+        features=local_features(
+            e.space, e.features.iloc[[member]], e.local.codes[member], e.local.weights[member], _LOCAL_FEATURES
+        ),
+    )
+
+
+def local_features(
+    space: Space, row: pd.DataFrame, codes: np.ndarray, weights: Array, at_most: int
+) -> tuple[LocalFeature, ...]:
+    """One explained row's features with their raw values, heaviest first."""
+    order = np.argsort(-np.abs(weights), kind="stable")[:at_most]
+    return tuple(
+        LocalFeature(
+            feature=space.columns[j].name,
+            raw=raw_text(row[space.columns[j].name].iloc[0]),
+            value=space.columns[j].labels[codes[j]],
+            weight=float(weights[j]),
+        )
+        for j in order
+    )
+
+
+def key_text(feature: str, value: str) -> str:
+    """A key as a reader meets it."""
+    return f"{feature}: {value}" if value != matrix.WHOLE_FEATURE else feature
+
+
+def raw_text(value: object) -> str:
+    """A value of the data as text: numbers in their shortest form, missing ones said to be so."""
+    if pd.isna(value):  # type: ignore[call-overload]  # a scalar of any type, as the frame holds it
+        return "(missing)"
+    if isinstance(value, float):  # NumPy's float64 is one
+        return f"{value:.0f}" if value == round(value) and abs(value) < 1e15 else f"{value:.6g}"  # noqa: PLR2004  # 2**53
+    return str(value)
+
+
+def _explanations(e: Explained) -> pd.DataFrame:
+    rows, columns = np.nonzero(e.local.weights)
+    labels = [np.array(c.labels, dtype=object) for c in e.space.columns]
+    values = np.empty(len(rows), dtype=object)
+    for j, named in enumerate(labels):
+        mine = columns == j
+        values[mine] = named[e.local.codes[rows[mine], j]]
+    return pd.DataFrame(
+        {
+            "row": np.array(e.row_keys, dtype=object)[rows],
+            "class": np.array(e.classes, dtype=object)[e.local.labels[rows]],
+            "feature": np.array(e.space.names, dtype=object)[columns],
+            "value": values,
+            "weight": e.local.weights[rows, columns],
+        }
+    )
+
+
+def _rows(e: Explained) -> pd.DataFrame:
+    r2 = e.local.r2
+    flags = np.where(np.isnan(r2), "constant_output", np.where(r2 < LOW_FIDELITY, "low_fidelity", ""))
+    return pd.DataFrame(
+        {
+            "row": e.row_keys,
+            "class": np.array(e.classes, dtype=object)[e.local.labels],
+            "predicted": e.local.predicted,
+            "surrogate": e.local.surrogate,
+            "intercept": e.local.intercept,
+            "r2": r2,
+            "perturbations": np.full(len(r2), e.perturbations, dtype=np.int64),
+            "target": pd.array(e.targets if e.targets is not None else [None] * len(r2), dtype="str"),
+            "flags": flags,
+        }
+    )

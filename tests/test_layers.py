@@ -1,0 +1,80 @@
+"""The walls of the house: imports go down only, Dask stays behind one door, the mathematics stays pure."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import limekiln
+
+PACKAGE = Path(limekiln.__file__).parent
+
+# from the top of the house down; a module imports from its own floor and from those below
+FLOORS: tuple[tuple[str, ...], ...] = (
+    ("__main__",),
+    ("cli",),
+    ("api", "__init__"),
+    ("kiln",),
+    ("stages", "store", "config", "report"),
+    ("notices", "data", "models", "fanout", "yaml_tree"),
+    ("summary",),
+    ("importances", "representatives", "local"),
+    ("sample", "matrix", "domains", "surrogate", "kernels", "aggregate", "pick"),
+    ("record", "settings", "values", "errors"),
+)
+MATHEMATICS = {"sample", "matrix", "domains", "surrogate", "kernels", "aggregate", "pick", "local", "values"}
+MATHEMATICS_MAY_IMPORT = {"numpy", "scipy", "sklearn", "pandas"}
+STANDARD = {"abc", "collections", "dataclasses", "itertools", "typing"}
+
+
+def room(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def modules() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            assert node.module
+            for alias in node.names:
+                yield f"{node.module}.{alias.name}" if node.module == "limekiln" else node.module
+
+
+def floor(name: str) -> int:
+    return next(i for i, rooms in enumerate(FLOORS) if name in rooms)
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_go_down_only(path: Path) -> None:
+    here = room(path)
+    for name in imports(path):
+        parts = name.split(".")
+        if parts[0] != "limekiln" or parts[1:] in (["__version__"], []):
+            continue
+        assert floor(parts[1]) >= floor(here), f"{here} reaches up to {parts[1]}"
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_only_the_fan_out_imports_dask(path: Path) -> None:
+    found = {name.split(".")[0] for name in imports(path)} & {"dask", "distributed"}
+    assert not found or room(path) == "fanout"
+
+
+@pytest.mark.parametrize("path", [p for p in modules() if room(p) in MATHEMATICS], ids=lambda p: p.stem)
+def test_the_mathematics_imports_numbers_only(path: Path) -> None:
+    outside = {name.split(".")[0] for name in imports(path)} - {"limekiln"}
+    assert outside <= MATHEMATICS_MAY_IMPORT | STANDARD
+    inside = {name.split(".")[1] for name in imports(path) if name.startswith("limekiln.")}
+    assert inside <= MATHEMATICS
+
+
+def test_every_module_has_a_floor() -> None:
+    rooms = {room(path) for path in modules()}
+    assert rooms == {name for rooms_ in FLOORS for name in rooms_}
