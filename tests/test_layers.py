@@ -17,7 +17,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("api", "__init__"),
     ("kiln",),
     ("stages", "store", "config", "report"),
-    ("notices", "data", "models", "fanout", "yaml_tree"),
+    ("notices", "checkpoint", "data", "models", "fanout", "yaml_tree"),
     ("summary",),
     ("importances", "representatives", "local"),
     ("sample", "matrix", "domains", "surrogate", "kernels", "aggregate", "pick"),

@@ -20,7 +20,6 @@ from limekiln.report import html as html_report
 from limekiln.report import pdf as pdf_report
 from limekiln.report import view as report_view
 from limekiln.settings import Settings
-from limekiln.values import silent
 
 
 @dataclass(frozen=True)
@@ -180,7 +179,7 @@ def explain(
         ref=InMemory(model),
     )
     with executor(loaded.settings.cluster) as workers:
-        fired = stages.fire(inputs, loaded.settings, workers, silent)
+        fired = stages.fire(inputs, loaded.settings, stages.Bench(workers))
         started = datetime.now(UTC)
         manifest = kiln.make_manifest(loaded, inputs, fired, workers.description, ("in-memory", started))
     return Run(RunRecord(fired.results, manifest, fired.tables))

@@ -86,6 +86,9 @@ def run(
         str | None, typer.Option("--scheduler", metavar="ADDR", help="inline, local, or a scheduler's address.")
     ] = None,
     *,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on where an interrupted run of the same config stopped.")
+    ] = False,
     debug: Debug = False,
 ) -> None:
     """Runs the whole pipeline. The last line on standard output is the run folder's path, alone."""
@@ -96,7 +99,7 @@ def run(
         settings = [*(overrides or ()), *([f"cluster.scheduler={scheduler}"] if scheduler else [])]
         loaded = configs.load(config, settings)
         with _progress() as listener:
-            finished = kiln.run(loaded, listener)
+            finished = kiln.run(loaded, listener, resume=resume)
         counts = finished.record.manifest.counts
         _say(
             f"requested {counts.requested:,} = explained {counts.explained:,} + failed {counts.failed:,} rows; "
@@ -186,7 +189,7 @@ def _errors(*, debug: bool) -> Iterator[None]:
         _say(f"error: {error}")
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt:
-        _say("interrupted; nothing was left behind in the output folder")
+        _say("interrupted; the batches that were finished are kept for: limekiln run CONFIG --resume")
         raise typer.Exit(INTERRUPTED) from None
     except (typer.Exit, typer.Abort):
         raise

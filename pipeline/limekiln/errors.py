@@ -23,3 +23,7 @@ class RunError(LimekilnError):
 
 class PdfUnavailableError(RunError):
     """A PDF was asked for and the libraries that draw it are missing; everything else was written."""
+
+
+class PredictionError(RunError):
+    """The model raised, or gave back something that is no prediction; the message says what came back."""

@@ -1,6 +1,5 @@
 """What the commands do: read the inputs, fire the stages, store the run, draw the report."""
 
-import hashlib
 import platform
 import time
 from collections.abc import Iterable
@@ -14,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 import limekiln
-from limekiln import models, stages, store, summary
+from limekiln import checkpoint, models, stages, store, summary
 from limekiln.config import LoadedConfig
 from limekiln.data import frame as frames
 from limekiln.data import read as read_data
@@ -28,10 +27,11 @@ from limekiln.report import pdf as pdf_report
 from limekiln.report import view as report_view
 from limekiln.report.local import LocalClass, LocalView
 from limekiln.settings import DataSource, Settings
-from limekiln.stages import Fired, Inputs
+from limekiln.stages import Bench, Fired, Inputs
 from limekiln.values import Listener, silent
 
 _PACKAGES: Final = ("numpy", "scipy", "scikit-learn", "pandas", "pyarrow", "dask", "skops", "jinja2", "weasyprint")
+_PACKAGES_OF_RESULTS: Final = ("limekiln", "numpy", "scipy", "scikit-learn", "pandas")
 _TRIAL_ROWS: Final = 200
 _WHOLE_SAMPLE: Final = "all"
 
@@ -77,12 +77,17 @@ def read_inputs(config: LoadedConfig) -> Inputs:
     frame = _frame(config, settings.data.source, model)
     background = frame
     if settings.data.background is not None:
-        background = _frame(config, settings.data.background, model)
+        background = _frame(config, settings.data.background, model, background=True)
     return Inputs(frame=frame, background=background, model=model, ref=ref)
 
 
-def run(config: LoadedConfig, listener: Listener = silent) -> Finished:
+def run(config: LoadedConfig, listener: Listener = silent, *, resume: bool = False) -> Finished:
     """The whole pipeline: from a config to a finished run folder.
+
+    Args:
+        config: the config.
+        listener: hears of progress.
+        resume: take the batches that an interrupted run of the same config, model, data and versions kept.
 
     Raises:
         InputError: config, data or model are wrong.
@@ -90,13 +95,14 @@ def run(config: LoadedConfig, listener: Listener = silent) -> Finished:
     """
     started = datetime.now(UTC)
     parent = config.folder / config.settings.output / store.slug(config.settings.model.name)
-    run_id = store.free_run_id(parent, f"{started:%Y%m%dT%H%M%SZ}-{_fingerprint(config)[:8]}")
-    with store.staging(parent, run_id) as staging:
-        clock = time.perf_counter()
-        inputs = read_inputs(config)
-        reading = time.perf_counter() - clock
+    clock = time.perf_counter()
+    inputs = read_inputs(config)
+    reading = time.perf_counter() - clock
+    identity = _fingerprint(config.settings, inputs)
+    run_id = store.free_run_id(parent, f"{started:%Y%m%dT%H%M%SZ}-{identity[:8]}")
+    with store.staging(parent, run_id) as staging, checkpoint.hold(parent, identity, resume=resume) as kept:
         with executor(config.settings.cluster) as workers:
-            fired = stages.fire(inputs, config.settings, workers, listener)
+            fired = stages.fire(inputs, config.settings, Bench(workers, listener, kept))
             manifest = make_manifest(config, inputs, fired, workers.description, (run_id, started))
         timings = {"read": reading, **fired.seconds}
         manifest = manifest.model_copy(update={"timings": _rounded(timings)})
@@ -158,7 +164,7 @@ def explain_row(config: LoadedConfig, key: str, listener: Listener = silent) -> 
     settings, inputs = config.settings, read_inputs(config)
     position = _position(inputs.frame, key)
     with executor(settings.cluster) as workers:
-        space, row, surrogates, own = stages.one_row(inputs, settings, position, workers, listener)
+        space, row, surrogates, own = stages.one_row(inputs, settings, position, Bench(workers, listener))
     at_row = surrogates.at(own)[0]
     target = None if inputs.frame.target is None else inputs.frame.target.iloc[position]
     features = inputs.frame.features.iloc[[position]]
@@ -194,9 +200,10 @@ def _position(frame: Frame, key: str) -> int:
         raise InputError(f"--row: no row is called {key!r}; the first rows are {named}") from None
 
 
-def _frame(config: LoadedConfig, source: DataSource, model: models.Model) -> Frame:
-    raw = read_data(source, config.folder)
-    return frames.make(raw, config.settings.data, model_features=model.features)
+def _frame(config: LoadedConfig, source: DataSource, model: models.Model, *, background: bool = False) -> Frame:
+    data = config.settings.data
+    raw = read_data(source, config.folder, as_text=() if data.id is None else (data.id,))
+    return frames.make(raw, data, model_features=model.features, background=background)
 
 
 def _store(staging: Path, place: Path, record: RunRecord) -> Finished:
@@ -274,8 +281,12 @@ def _environment(packages: Iterable[str] = _PACKAGES) -> dict[str, str]:
     }
 
 
-def _fingerprint(config: LoadedConfig) -> str:
-    return hashlib.sha256(config.settings.model_dump_json().encode()).hexdigest()
+def _fingerprint(settings: Settings, inputs: Inputs) -> str:
+    """Everything that the stages' results depend on; where they run and what the report says is left out."""
+    facts = settings.model_dump(mode="json", exclude={"cluster", "report", "output"})
+    software = _environment(_PACKAGES_OF_RESULTS)
+    data = [inputs.frame.sha256, inputs.background.sha256]
+    return checkpoint.fingerprint({"settings": facts, "model": inputs.model.sha256, "data": data, "software": software})
 
 
 def _rounded(seconds: dict[str, float]) -> dict[str, float]:

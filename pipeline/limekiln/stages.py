@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from limekiln import importances, sample, summary
+from limekiln.checkpoint import Checkpoint, Nothing
 from limekiln.data.frame import Frame
 from limekiln.domains.tabular import space as spaces
 from limekiln.domains.tabular.space import Space
@@ -42,7 +43,7 @@ from limekiln.record import Counts, DataFacts, MethodFacts, ModelFacts, Results
 from limekiln.sample import Sample, Strata
 from limekiln.settings import Settings
 from limekiln.surrogate import RIDGE, Surrogate
-from limekiln.values import Array, Failure, Index, Listener, LocalExplanations, Mask, Progress, concatenate
+from limekiln.values import Array, Failure, Index, Listener, LocalExplanations, Mask, Progress, concatenate, silent
 
 ROWS_A_PREDICTION: Final = 4096
 """Rows of the data predicted at once; a constant, since a model's last bits may depend on it."""
@@ -73,10 +74,11 @@ class Fired:
 
 @dataclass
 class Bench:
-    """Where the stages work: the executor, who listens, and the running account of time and model rows."""
+    """Where the stages work: the executor, who listens, what is kept, and the account of time and model rows."""
 
     executor: Executor
-    listener: Listener
+    listener: Listener = silent
+    checkpoint: Checkpoint = field(default_factory=Nothing)
     seconds: dict[str, float] = field(default_factory=dict)
     model_rows: int = 0
 
@@ -90,23 +92,27 @@ class Bench:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
 
     def map(self, name: str, function: Callable[[Any, Any], Any], shared: object, items: Sequence[Any]) -> list[Any]:
-        """Fans items out and tells the listener as they come back, in order."""
-        results = []
-        self.listener(Progress(name, 0, len(items)))
-        for result in self.executor.map(function, shared, items, label=name):
-            results.append(result)
-            self.listener(Progress(name, len(results), len(items)))
+        """Fans out the items that are not kept from before, keeps each result, and tells the listener."""
+        results = [self.checkpoint.load(name, i) for i in range(len(items))]
+        missing = [i for i, kept in enumerate(results) if kept is None]
+        done = len(items) - len(missing)
+        self.listener(Progress(name, done, len(items)))
+        fresh = self.executor.map(function, shared, [items[i] for i in missing], label=name)
+        for i, result in zip(missing, fresh, strict=True):
+            self.checkpoint.save(name, i, result)
+            results[i] = result
+            done += 1
+            self.listener(Progress(name, done, len(items)))
         return results
 
 
-def fire(inputs: Inputs, settings: Settings, executor: Executor, listener: Listener) -> Fired:
+def fire(inputs: Inputs, settings: Settings, bench: Bench) -> Fired:
     """Runs all stages.
 
     Raises:
         InputError: the settings do not fit the data.
         RunError: more rows failed than `explain.max_failed_fraction` allows.
     """
-    bench = Bench(executor, listener)
     with bench.stage("predict"):
         chosen, predicted, failures = _choose_rows(inputs, settings, bench)
     usable = np.isfinite(predicted).all(axis=1)
@@ -155,14 +161,11 @@ def fire(inputs: Inputs, settings: Settings, executor: Executor, listener: Liste
     return Fired(results, tables, bench.seconds, explained)
 
 
-def one_row(
-    inputs: Inputs, settings: Settings, position: int, executor: Executor, listener: Listener
-) -> tuple[Space, Rows, Surrogate, Array]:
+def one_row(inputs: Inputs, settings: Settings, position: int, bench: Bench) -> tuple[Space, Rows, Surrogate, Array]:
     """One row's surrogates for every class, from the pool that a run would use.
 
     Returns the space, the row, its surrogates (1, C, d), and its own interpretable values (1, d).
     """
-    bench = Bench(executor, listener)
     position_index = np.array([position], dtype=np.int64)
     predicted, failures = _predict(inputs, position_index, bench)
     if failures:

@@ -80,11 +80,15 @@ def write_results(folder: Path, results: Results, tables: Mapping[str, pd.DataFr
         table = pa.Table.from_pandas(tables[name], preserve_index=False)
         pq.write_table(table.replace_schema_metadata(None), folder / f"{name}.parquet", compression="zstd")
     for name in CSV_TWINS:
-        guarded = tables[name].rename(columns=guard)
-        texts = guarded.select_dtypes(exclude="number").columns
-        for column in texts:
-            guarded[column] = guarded[column].map(guard, na_action="ignore")
-        write_text(folder / f"{name}.csv", guarded.to_csv(index=False, lineterminator="\n"))
+        write_text(folder / f"{name}.csv", to_csv(tables[name]))
+
+
+def to_csv(table: pd.DataFrame) -> str:
+    """A table as CSV with guarded texts and headers; numbers stay numbers."""
+    guarded = table.rename(columns=guard)
+    for column in guarded.select_dtypes(exclude="number").columns:
+        guarded[column] = guarded[column].map(guard, na_action="ignore")
+    return guarded.to_csv(index=False, lineterminator="\n")
 
 
 def guard(cell: object) -> object:

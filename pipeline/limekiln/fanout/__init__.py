@@ -147,6 +147,7 @@ class _Local:
         self._stack = stack
         self._cluster: Cluster | None = None
         self._startable = True
+        self._start_cost, self._send_cost = START_COST_S, SEND_COST_S
 
     def map(
         self,
@@ -175,7 +176,7 @@ class _Local:
             yield result
 
     def _cluster_if_it_pays(self, seconds: Sequence[float], left: int) -> "Cluster | None":
-        cost = START_COST_S if self._cluster is None else SEND_COST_S
+        cost = self._start_cost if self._cluster is None else self._send_cost
         saved = _pace(seconds, cost) * left * (1 - 1 / min(self._parallel, left))
         if saved <= cost or not self._startable:
             return None

@@ -6,6 +6,7 @@ The only module that imports dask. Measured on two cores: workers start in 1 to 
 2 to 3 ms.
 """
 
+import asyncio
 import ipaddress
 import logging
 import multiprocessing.spawn
@@ -14,15 +15,16 @@ import re
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from socket import create_connection, gethostname
+from socket import gethostname
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import dask
-from distributed import Client, KilledWorker, LocalCluster
+from distributed import Client, KilledWorker, LocalCluster, Security
+from distributed.core import connect
 
 from limekiln.errors import InputError, RunError
 from limekiln.fanout.work import Parcel, dumps, perform, raise_as_ours, unpack
@@ -212,11 +214,13 @@ def connected(address: str) -> Iterator[Cluster]:
     _check_address(address)
     with _quiet(), ExitStack() as stack:
         try:
+            _greet(address)
             client = stack.enter_context(Client(address, timeout=CONNECT_S, set_as_default=False))
-        except Exception as error:  # whatever answers there may be no scheduler at all
+        except Exception as error:  # what answers there may be anything
             raise RunError(
-                f"What answers at {address} is no Dask scheduler that this run can use ({error}). Check "
-                "cluster.scheduler; for tls://, also the certificates in dask's configuration (distributed.comm.tls)."
+                f"No Dask scheduler answers at {address} ({type(error).__name__}: {error}). Check cluster.scheduler, "
+                f"that `dask scheduler` runs there and {gethostname()} can reach it, and for tls:// the certificates "
+                "in dask's configuration (distributed.comm.tls)."
             ) from error
         try:
             client.wait_for_workers(1, timeout=WORKERS_S)
@@ -229,7 +233,6 @@ def connected(address: str) -> Iterator[Cluster]:
 
 
 def _check_address(address: str) -> None:
-    """Raises what can be known about an address from here within `CONNECT_S`."""
     try:
         parts = urlsplit(address)
         host, port = parts.hostname, parts.port
@@ -243,13 +246,21 @@ def _check_address(address: str) -> None:
             "on it and read the data. Use tls:// beyond this machine.",
             stacklevel=4,
         )
-    try:  # dask would try again and again, and leave a half-made client behind
-        create_connection((host, port), timeout=CONNECT_S).close()
-    except OSError as error:
-        raise RunError(
-            f"No Dask scheduler answers at {address} ({error}). Check cluster.scheduler, that `dask scheduler` runs "
-            f"there, and that {gethostname()} can reach it."
-        ) from error
+
+
+def _greet(address: str) -> None:
+    """Shakes hands with the scheduler. A client would wait without end for a peer that takes the call and is silent.
+
+    Done in a thread of its own: a notebook's thread already runs an event loop.
+    """
+
+    async def shake_hands() -> None:
+        arguments = Security().get_connection_args("client")
+        comm = await asyncio.wait_for(connect(address, timeout=CONNECT_S, **arguments), CONNECT_S + 1)
+        await comm.close()
+
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(lambda: asyncio.run(shake_hands())).result()
 
 
 def _is_this_machine(host: str) -> bool:

@@ -1,0 +1,254 @@
+"""A table and the config's roles of its columns → the frame that the model is asked with."""
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from limekiln.data.columns import kind_of, prepared
+from limekiln.data.raw import RawTable, fingerprint
+from limekiln.errors import InputError
+from limekiln.record import Notice
+from limekiln.settings import DataSettings
+
+_MOSTLY: Final = 0.9
+_SHOWN: Final = 5
+IN_MEMORY: Final = "a DataFrame in memory"
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """Rows ready to be explained.
+
+    Attributes:
+        features: (n, d) the model's columns in the model's order, in the types of `data.columns`, indexed 0 … n − 1.
+        target: (n,) the true labels or values; None where the config names none.
+        keys: (n,) each row's name, unique: the id column as text, else the position from 0.
+        others: every further column of the data, as it was read.
+        source: what was read, as a reader may see it.
+        sha256: of the bytes that were read.
+        notices: what a reader should know of the data.
+    """
+
+    features: pd.DataFrame
+    target: pd.Series | None
+    keys: tuple[str, ...]
+    others: pd.DataFrame
+    source: str
+    sha256: str
+    notices: tuple[Notice, ...]
+
+    def column(self, name: str) -> pd.Series:
+        """Give any column of the data, a feature or not.
+
+        Raises:
+            InputError: there is none of that name.
+        """
+        for table in (self.features, self.others):
+            if name in table.columns:
+                return table[name]
+        raise InputError(_no_column(self.source, name, [*self.features.columns, *self.others.columns]))
+
+
+def make(raw: RawTable, settings: DataSettings, *, model_features: Sequence[str] | None) -> Frame:
+    """Split a table by the roles of its columns.
+
+    Args:
+        raw: the table.
+        settings: which columns are target, id, excluded and categorical.
+        model_features: the model's columns in its order; None takes every column that has no other role.
+
+    Raises:
+        InputError: a column is missing, named twice or of a type that no model takes; ids are missing or repeated.
+    """
+    table = _named_once(raw.table, raw.source)
+    target, key = settings.target, settings.id
+    roles = (("data.target", target), ("data.id", key), *(("data.exclude", name) for name in settings.exclude))
+    for role, name in roles:
+        if name is not None and name not in table.columns:
+            raise InputError(f"{role}: {_no_column(raw.source, name, list(table.columns))}")
+    names = _feature_names(table, settings, raw.source, model_features)
+    for name in settings.categorical:
+        if name not in names:
+            raise InputError(f"data.categorical: {_no_column(raw.source, name, names)}")
+    features = _prepared(table, names, raw.source)
+    return Frame(
+        features=features,
+        target=None if target is None else prepared(table[target], _place(raw.source, target)),
+        keys=_positions(len(table)) if key is None else _keys(table[key], raw.source),
+        others=table.drop(columns=names),
+        source=raw.source,
+        sha256=raw.sha256,
+        notices=(*_left_over(table, settings, names), *_curious(features, raw.source)),
+    )
+
+
+def make_background(raw: RawTable, settings: DataSettings, *, like: Frame) -> Frame:
+    """Take rows that only say what perturbations look like: they need no target, no id and no further column.
+
+    Args:
+        raw: the table.
+        settings: as of the explained rows.
+        like: the explained rows; the background gets the same features.
+
+    Raises:
+        InputError: a feature is missing, or holds another kind of values than in the explained rows.
+    """
+    target = settings.target if settings.target in raw.table.columns else None
+    bare = settings.model_copy(update={"target": target, "id": None, "exclude": ()})
+    names = list(like.features.columns)
+    made = make(raw, bare, model_features=names)
+    for name in names:
+        here, there = kind_of(made.features[name]), kind_of(like.features[name])
+        if here != there and "nothing" not in {here, there}:
+            raise InputError(f"data.background: {_place(raw.source, name)} holds {here}, but {there} in {like.source}")
+    return replace(made, notices=())
+
+
+def in_memory(table: pd.DataFrame, target: Sequence[object] | pd.Series | None) -> Frame:
+    """Take a DataFrame whose columns are all features, for the Python API; rows are named by position.
+
+    Raises:
+        InputError: it is no DataFrame, has no rows, or its columns are unfit; the target has another length.
+    """
+    if not isinstance(table, pd.DataFrame):
+        raise InputError(f"expected a pandas DataFrame, got {type(table).__name__}")
+    if table.empty:
+        raise InputError(f"{IN_MEMORY}: no {'columns' if len(table) else 'rows'}")
+    named = _named_once(table, IN_MEMORY)
+    labels = None
+    if target is not None:
+        labels = pd.Series(list(target), name=getattr(target, "name", None))
+        if len(labels) != len(named):
+            raise InputError(f"target: {len(labels)} values for {len(named)} rows")
+        labels = prepared(labels, "target")
+    features = _prepared(named, list(named.columns), IN_MEMORY)
+    notices = tuple(_curious(features, IN_MEMORY))
+    others = pd.DataFrame(index=named.index)
+    return Frame(features, labels, _positions(len(named)), others, IN_MEMORY, fingerprint(table), notices)
+
+
+def _named_once(table: pd.DataFrame, source: str) -> pd.DataFrame:
+    seen: dict[str, str] = {}
+    for name in table.columns:
+        if not isinstance(name, str):
+            raise InputError(
+                f"{source}: the column name {name!r} is no text; try table.columns = table.columns.map(str)"
+            )
+        plain = unicodedata.normalize("NFC", name)
+        if plain in seen:
+            same = "" if seen[plain] == name else " (written with different characters that look the same)"
+            raise InputError(f'{source}: the column "{name}" stands twice{same}; give every column its own name')
+        seen[plain] = name
+    return table.reset_index(drop=True)
+
+
+def _feature_names(
+    table: pd.DataFrame, settings: DataSettings, source: str, model_features: Sequence[str] | None
+) -> list[str]:
+    roles = {settings.id: "data.id", settings.target: "data.target"} | dict.fromkeys(settings.exclude, "data.exclude")
+    if model_features is None:
+        names = [name for name in table.columns if name not in roles]
+        if not names:
+            raise InputError(f"{source}: no column is left for the model")
+        return names
+    if lacking := [name for name in model_features if name not in table.columns]:
+        more = f" (and {len(lacking) - 1} more of the model's columns)" if len(lacking) > 1 else ""
+        raise InputError(
+            f"the model needs a column that is not there{more}: {_no_column(source, lacking[0], list(table.columns))}"
+        )
+    for name in model_features:
+        if name in roles:
+            raise InputError(f'{roles[name]}: the model was fitted on "{name}" and needs it as a feature')
+    return list(model_features)
+
+
+def _prepared(table: pd.DataFrame, names: Sequence[str], source: str) -> pd.DataFrame:
+    return pd.DataFrame({name: prepared(table[name], _place(source, name)) for name in names})
+
+
+def _keys(values: pd.Series, source: str) -> tuple[str, ...]:
+    place = f"data.id: {_place(source, str(values.name))}"
+    keys = [_key(value) for value in values]
+    empty = [row for row, key in enumerate(keys) if not key]
+    if empty:
+        raise InputError(
+            f"{place} has no value in {len(empty)} rows, first in row {empty[0]} (from 0); fill it or drop data.id"
+        )
+    first: dict[str, int] = {}
+    for row, key in enumerate(keys):
+        if (before := first.setdefault(key, row)) != row:
+            raise InputError(
+                f'{place} names two rows "{key}", rows {before} and {row} (from 0); '
+                "name a column whose values are unique, or drop data.id"
+            )
+    return tuple(keys)
+
+
+def _key(value: object) -> str:
+    if pd.api.types.is_scalar(value) and pd.isna(value):  # type: ignore[call-overload] # any scalar will do
+        return ""
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def _positions(n: int) -> tuple[str, ...]:
+    return tuple(str(i) for i in range(n))
+
+
+def _left_over(table: pd.DataFrame, settings: DataSettings, names: Sequence[str]) -> list[Notice]:
+    known = {*names, *settings.exclude, settings.id, settings.target}
+    extra = [str(name) for name in table.columns if name not in known]
+    if not extra:
+        return []
+    was = "column of the data was" if len(extra) == 1 else "columns of the data were"
+    return [Notice(code="columns_not_used", text=f"{len(extra)} {was} not given to the model: {_listed(extra)}.")]
+
+
+def _curious(features: pd.DataFrame, source: str) -> list[Notice]:
+    """Columns that are allowed and that a reader should know of."""
+    notices = []
+    for name in features.columns:
+        values = features[name]
+        if values.isna().all():
+            text = f'The column "{name}" holds no value in any row.'
+            notices.append(Notice(code="column_without_values", text=text))
+        elif isinstance(values.dtype, np.dtype) and values.dtype.kind == "f" and (n := int(np.isinf(values).sum())):
+            text = f'The column "{name}" holds {n} infinite value{"s" if n > 1 else ""}.'
+            notices.append(Notice(code="column_with_infinity", text=text))
+        elif stray := _stray_texts(values):
+            text = f'The column "{name}" of {source} is text, though almost all of its values are numbers; not {stray}.'
+            notices.append(Notice(code="numbers_as_text", text=f"{text} If these mean missing, add them to na_values."))
+    return notices
+
+
+def _stray_texts(values: pd.Series) -> str:
+    """The few values of a text column that keep it from being numbers."""
+    if isinstance(values.dtype, pd.CategoricalDtype) or not pd.api.types.is_string_dtype(values.dtype):
+        return ""
+    known = pd.Series(values.dropna().unique(), dtype=object)
+    texts = pd.to_numeric(known, errors="coerce").isna()
+    stray = known[texts.to_numpy()]
+    if not len(stray) or len(known) < 1 / (1 - _MOSTLY) or len(stray) > (1 - _MOSTLY) * len(known):
+        return ""
+    return _listed([str(value) for value in stray])
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(f'"{name[:60]}"' for name in names[:_SHOWN])
+    return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN} more"
+
+
+def _place(source: str, name: str) -> str:
+    return f'{source}: the column "{name}"'
+
+
+def _no_column(source: str, name: str, names: Sequence[str]) -> str:
+    near = get_close_matches(name, [str(n) for n in names], n=1)
+    hint = f'did you mean "{near[0]}"?' if near else f"it has {_listed([str(n) for n in names])}"
+    return f'{source}: no column "{name}"; {hint}'

@@ -1,0 +1,99 @@
+"""Finished batches: back bit for bit, bound to their run, held by one run at a time."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from limekiln import checkpoint
+from limekiln.errors import RunError
+from limekiln.local import Batch, PredictedPart
+from limekiln.values import Failure, LocalExplanations, Outputs
+
+EXPLANATIONS = LocalExplanations(
+    rows=np.array([3, 5]),
+    labels=np.array([0, 1]),
+    codes=np.array([[0, 2], [1, 1]], dtype=np.int32),
+    weights=np.array([[0.1, -1e-300], [np.pi, 0.0]]),
+    intercept=np.array([0.5, 0.25]),
+    surrogate=np.array([0.6, 0.2]),
+    predicted=np.array([0.61, 0.19]),
+    r2=np.array([0.9, np.nan]),
+)
+
+
+def test_a_batch_comes_back_bit_for_bit(tmp_path: Path) -> None:
+    kept = checkpoint.Kept(tmp_path)
+    kept.save("explain", 7, Batch(EXPLANATIONS, (Failure(9, "perturb", 'said "no"\0\nß'),), 40))
+    back = kept.load("explain", 7)
+    assert back is not None
+    for name, array in vars(EXPLANATIONS).items():
+        returned = getattr(back.explanations, name)
+        assert returned.dtype == array.dtype
+        assert returned.tobytes() == array.tobytes()
+    assert back.failures == (Failure(9, "perturb", 'said "no"\0\nß'),)
+    assert back.model_rows == 40
+
+
+def test_predictions_and_pool_parts_come_back(tmp_path: Path) -> None:
+    kept = checkpoint.Kept(tmp_path)
+    outputs = np.array([[0.1, 0.9], [np.nan, np.nan]])
+    kept.save("predict", 0, (outputs, [(1, "refused")]))
+    kept.save("pool", 0, PredictedPart(EXPLANATIONS.codes, EXPLANATIONS.weights, outputs, 1, "why"))
+    predicted = kept.load("predict", 0)
+    part = kept.load("pool", 0)
+    assert predicted is not None
+    assert part is not None
+    assert predicted[0].tobytes() == outputs.tobytes()
+    assert predicted[1] == [(1, "refused")]
+    assert (part.failed, part.error) == (1, "why")
+    assert part.codes.tobytes() == EXPLANATIONS.codes.tobytes()
+
+
+@pytest.mark.parametrize("damage", [b"", b"not an archive", b"PK\x03\x04 half"])
+def test_a_damaged_batch_is_made_again(tmp_path: Path, damage: bytes) -> None:
+    (tmp_path / "explain-000000.npz").write_bytes(damage)
+    assert checkpoint.Kept(tmp_path).load("explain", 0) is None
+
+
+def test_a_batch_that_was_never_made_is_none(tmp_path: Path) -> None:
+    assert checkpoint.Kept(tmp_path).load("explain", 0) is None
+
+
+def test_a_failed_run_keeps_its_batches_and_a_finished_one_does_not(tmp_path: Path) -> None:
+    outputs: Outputs = (np.zeros((1, 2)), [])
+    with pytest.raises(KeyboardInterrupt), checkpoint.hold(tmp_path, "f" * 64, resume=False) as kept:  # noqa: PT012  # the block is the run
+        kept.save("predict", 0, outputs)
+        raise KeyboardInterrupt
+    with checkpoint.hold(tmp_path, "f" * 64, resume=True) as kept:
+        assert kept.load("predict", 0) is not None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_fresh_start_forgets_what_was_kept(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), checkpoint.hold(tmp_path, "f" * 64, resume=False) as kept:  # noqa: PT012  # the block is the run
+        kept.save("predict", 0, (np.zeros((1, 2)), []))
+        raise KeyboardInterrupt
+    with checkpoint.hold(tmp_path, "f" * 64, resume=False) as kept:
+        assert kept.load("predict", 0) is None
+
+
+def test_a_failure_without_batches_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), checkpoint.hold(tmp_path, "f" * 64, resume=False):
+        raise ZeroDivisionError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_two_runs_of_one_config_do_not_mix(tmp_path: Path) -> None:
+    with checkpoint.hold(tmp_path, "f" * 64, resume=False):
+        second = checkpoint.hold(tmp_path, "f" * 64, resume=True)
+        with pytest.raises(RunError, match="another run of the same config is at work"), second:
+            pass
+        with checkpoint.hold(tmp_path, "a" * 64, resume=False):
+            pass
+
+
+def test_the_fingerprint_depends_on_every_fact_and_not_on_their_order() -> None:
+    facts = {"model": "a", "settings": {"seed": 0, "rows": 10}}
+    assert checkpoint.fingerprint(facts) == checkpoint.fingerprint(dict(reversed(facts.items())))
+    assert checkpoint.fingerprint(facts) != checkpoint.fingerprint({**facts, "model": "b"})
