@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from threading import Timer
 from types import SimpleNamespace
 from typing import Any, overload
 
@@ -47,7 +48,8 @@ def environment(_shared: None, name: str) -> str | None:
     return os.environ.get(name)
 
 
-def native_threads(_shared: None, _item: int) -> set[int]:
+def native_threads(_shared: None, item: int) -> set[int]:
+    time.sleep(0.005 * (item % 3))  # leave at different times
     return {library["num_threads"] for library in threadpool_info()}
 
 
@@ -68,13 +70,6 @@ def die_once(flag: Path, item: int) -> int:
 def die(_shared: None, _item: int) -> int:
     os.kill(os.getpid(), signal.SIGKILL)
     return 0
-
-
-def kill(pid: int, item: int) -> int:
-    if item == 3:
-        os.kill(pid, signal.SIGKILL)
-        time.sleep(1)
-    return item
 
 
 class Counted:
@@ -146,7 +141,9 @@ def spawn() -> Iterator[Spawn]:
     started: list[subprocess.Popen[str]] = []
 
     def start(*arguments: str) -> subprocess.Popen[str]:
+        # two threads for each library, so that a limit that does not hold shows on any machine
         environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+        environ |= {"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"}
         pipe = subprocess.PIPE
         child = subprocess.Popen(
             [sys.executable, *arguments], env=environ, stdout=pipe, stderr=pipe, text=True, start_new_session=True
@@ -206,12 +203,10 @@ def expected() -> list[bytes]:
         return as_bytes(solutions(where))
 
 
-@pytest.mark.parametrize("count", [1, 4])
-def test_local_workers_give_the_bytes_of_the_plain_loop(count: int, expected: list[bytes]) -> None:
-    with always_on_workers(count) as where:
+def test_more_workers_than_cores_give_the_bytes_of_the_plain_loop(expected: list[bytes]) -> None:
+    with always_on_workers(4) as where:
         results = solutions(where)
-        assert where.description["workers"] == count
-        assert where.description["stages"] == "solve: 15 on workers"
+        assert where.description == {"scheduler": "local", "workers": 4, "threads": 4, "stages": "solve: 15 on workers"}
     assert as_bytes(results) == expected
 
 
@@ -232,7 +227,7 @@ def test_both_workers_take_part(workers: Executor, items: int) -> None:
 
 def test_a_scheduler_and_a_worker_that_already_run(spawn: Spawn, tmp_path: Path, expected: list[bytes]) -> None:
     address, scheduler = start_scheduler(spawn, tmp_path)
-    worker = start_worker(spawn, address)
+    worker = start_worker(spawn, address, "--no-nanny")
     for _ in range(2):  # what the first run leaves is as good as what it found
         with executor(ClusterSettings(scheduler=address)) as where:
             assert as_bytes(solutions(where)) == expected
@@ -242,6 +237,7 @@ def test_a_scheduler_and_a_worker_that_already_run(spawn: Spawn, tmp_path: Path,
     assert scheduler.poll() is None
     assert worker.poll() is None
     with executor(ClusterSettings(scheduler=address)) as where:
+        assert set().union(*where.map(native_threads, None, range(30), label="threads")) == {1}
         list(where.map(touch, Counted(tmp_path / "opened"), range(40), label="touch"))
         with pytest.raises(RunError, match=r"^fail: item 4 failed: ValueError: no$"):
             list(where.map(fail, ValueError("no"), range(40), label="fail"))
@@ -259,18 +255,15 @@ def test_a_cluster_that_loses_its_workers_and_then_its_scheduler(
     ):
         pass
     start_worker(spawn, address, "--no-nanny")
-    monkeypatch.setattr(cluster, "WORKERS_S", 10)
+    monkeypatch.setattr(cluster, "WORKERS_S", 30)
     with executor(ClusterSettings(scheduler=address)) as where:
         monkeypatch.setattr(cluster, "WORKERS_S", 1)
         with pytest.raises(RunError, match=r"^die: the cluster has lost all of its workers"):
             list(where.map(die, None, range(3), label="die"))
-    start_worker(spawn, address, "--no-nanny")
-    monkeypatch.setattr(cluster, "WORKERS_S", 10)
-    with (
-        executor(ClusterSettings(scheduler=address)) as where,
-        pytest.raises(RunError, match=r"^kill: the connection to the scheduler is lost"),
-    ):
-        list(where.map(kill, scheduler.pid, range(50), label="kill"))
+        monkeypatch.setattr(cluster, "WORKERS_S", 30)
+        Timer(0.5, scheduler.kill).start()
+        with pytest.raises(RunError, match=r"^add: the connection to the scheduler is lost"):
+            list(where.map(add, 1, range(3), label="add"))
 
 
 def test_the_shared_value_is_opened_once_in_each_worker(workers: Executor, tmp_path: Path) -> None:
@@ -402,50 +395,39 @@ def job(shared, item):
     print("a model that prints", flush=True)
     return Mine(shared.value + item)
 
+def process(shared, item):
+    return os.getpid()
+
 with fanout.executor(ClusterSettings(workers=2)) as where:
     results = list(where.map(job, Mine(10), range(3), label="job"))
     assert where.description["stages"] == "job: 3 on workers"
-print([isinstance(result, Mine) and result.value for result in results])
-"""
-
-
-@pytest.mark.parametrize("as_file", [True, False])
-def test_a_script_needs_no_main_guard_and_its_output_stays_its_own(as_file: bool, tmp_path: Path) -> None:  # noqa: FBT001  # pytest passes by name
-    script = tmp_path / "script.py"
-    script.write_text(SCRIPT)
-    arguments = [str(script)] if as_file else ["-c", SCRIPT]
-    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=True)
-    assert done.stdout == "line one\n[10, 11, 12]\n"
-    assert done.stderr == "a model that prints\n" * 3
-
-
-INTERRUPTED = """
-import time
-from limekiln import fanout
-from limekiln.settings import ClusterSettings
-from test_fanout import process
-fanout.START_COST_S = -1.0
-with fanout.executor(ClusterSettings(workers=2)) as where:
+    print([isinstance(result, Mine) and result.value for result in results])
     for pid in where.map(process, None, range(10**6), label="process"):
         print(pid, flush=True)
 """
 
 
-def test_ctrl_c_ends_the_workers_too(spawn: Spawn) -> None:
-    child = spawn("-c", INTERRUPTED)
+def test_a_script_without_main_guard_keeps_its_output_and_ctrl_c_ends_its_workers(spawn: Spawn, tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    child = spawn(str(script))
     assert child.stdout is not None
-    pids = {int(child.stdout.readline()) for _ in range(60)}
+    assert [child.stdout.readline() for _ in range(2)] == ["line one\n", "[10, 11, 12]\n"]
+    pids = {int(child.stdout.readline()) for _ in range(30)}
     os.killpg(child.pid, signal.SIGINT)  # as a terminal does it: to the whole group
-    _, errors = child.communicate(timeout=30)
+    _, errors = child.communicate(timeout=60)
     assert child.returncode == -signal.SIGINT
+    assert errors.startswith("a model that prints\n" * 3 + "Traceback")
     assert errors.count("Traceback") == 1, errors
-    assert errors.rstrip().endswith("KeyboardInterrupt")
+    assert errors.endswith("KeyboardInterrupt\n")
     for pid in pids:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
 
 
-def test_the_environment_is_as_before_and_workers_keep_their_allocator(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_worker_keeps_its_allocator_and_the_environment_is_as_before(
+    monkeypatch: pytest.MonkeyPatch, expected: list[bytes]
+) -> None:
     monkeypatch.delenv("MALLOC_TRIM_THRESHOLD_", raising=False)
     monkeypatch.setenv("MKL_NUM_THREADS", "3")
     before = dict(os.environ)
@@ -453,6 +435,7 @@ def test_the_environment_is_as_before_and_workers_keep_their_allocator(monkeypat
     with always_on_workers(1) as where:
         assert list(where.map(environment, None, names, label="environment")) == [None, "1", "3"]
         assert dict(os.environ) == before
+        assert as_bytes(solutions(where)) == expected
     assert dict(os.environ) == before
 
 
@@ -465,24 +448,13 @@ def test_native_libraries_get_one_thread_and_then_theirs_again(workers: Executor
     assert next(workers.map(native_threads, None, [0], label="threads")) == {1}
 
 
-def test_the_thread_limit_stays_until_the_last_one_leaves() -> None:
-    with threadpool_limits(2):
-        first, second = work._ONE_THREAD, work._ONE_THREAD
-        first.__enter__()
-        second.__enter__()
-        first.__exit__(None, None, None)
-        assert native_threads(None, 0) == {1}
-        second.__exit__(None, None, None)
-        assert native_threads(None, 0) != {1}
-
-
 def test_a_worker_that_dies_costs_no_result(workers: Executor, tmp_path: Path) -> None:
     assert list(workers.map(die_once, tmp_path / "died", range(40), label="die once")) == list(range(40))
     assert (tmp_path / "died").exists()
 
 
 def test_an_item_that_kills_every_worker_ends_the_run_in_plain_words(capfd: pytest.CaptureFixture[str]) -> None:
-    with always_on_workers(2) as where, pytest.raises(RunError, match=r"^explain: workers died 4 times .* memory"):
+    with always_on_workers(1) as where, pytest.raises(RunError, match=r"^explain: workers died 4 times .* memory"):
         list(where.map(die, None, [0], label="explain"))
     captured = capfd.readouterr()
     assert captured.out == ""
@@ -501,18 +473,19 @@ def either(request: pytest.FixtureRequest) -> Iterator[Executor]:
 @pytest.mark.parametrize(
     ("raised", "seen", "message"),
     [
-        (ConfigError("config.yaml:2:1: wrong"), ConfigError, r"^config\.yaml:2:1: wrong$"),
-        (ValueError("too small"), RunError, r"^fail: item 4 failed: ValueError: too small$"),
-        (SystemExit(5), RunError, r"^fail: item 4 failed: SystemExit: 5$"),
+        (ConfigError("config.yaml:2:1: wrong"), ConfigError, "config.yaml:2:1: wrong"),
+        (ValueError("too small"), RunError, "fail: item 4 failed: ValueError: too small"),
+        (SystemExit(5), RunError, "fail: item 4 failed: SystemExit: 5"),
     ],
 )
 def test_errors_arrive_as_they_left(
     either: Executor, raised: BaseException, seen: type[Exception], message: str
 ) -> None:
     results: list[int] = []
-    with pytest.raises(seen, match=message) as caught:
+    with pytest.raises(seen) as caught:
         results.extend(either.map(fail, raised, range(10), label="fail"))
     assert type(caught.value) is seen
+    assert str(caught.value) == message
     if seen is RunError:
         assert type(caught.value.__cause__) is type(raised)
 

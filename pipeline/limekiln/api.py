@@ -175,7 +175,7 @@ def explain(
     inputs = stages.Inputs(
         frame=data,
         background=data if background is None else frames.in_memory(background, None),
-        model=model,
+        model=kiln.tried(model, data),
         ref=InMemory(model),
     )
     with executor(loaded.settings.cluster) as workers:

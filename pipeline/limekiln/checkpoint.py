@@ -70,7 +70,7 @@ class Kept:
             RunError: the disk is full or cannot be written.
         """
         content = io.BytesIO()
-        np.savez(content, allow_pickle=False, **_CODECS[stage][0](result))  # type: ignore[arg-type]  # arrays by name
+        np.savez(content, allow_pickle=False, **_CODECS[stage][0](result))
         path = self._path(stage, index)
         temporary = path.with_suffix(".tmp")
         try:

@@ -20,19 +20,19 @@ from limekiln.data import read as read_data
 from limekiln.data.frame import Frame
 from limekiln.errors import InputError, LimekilnError, PdfUnavailableError
 from limekiln.fanout import executor
-from limekiln.models import ModelRef
+from limekiln.models import Model, ModelRef
 from limekiln.record import Manifest, ReportFacts, RunRecord
 from limekiln.report import html as html_report
 from limekiln.report import pdf as pdf_report
 from limekiln.report import view as report_view
 from limekiln.report.local import LocalClass, LocalView
-from limekiln.settings import DataSource, Settings
+from limekiln.settings import Settings
 from limekiln.stages import Bench, Fired, Inputs
 from limekiln.values import Listener, silent
 
 _PACKAGES: Final = ("numpy", "scipy", "scikit-learn", "pandas", "pyarrow", "dask", "skops", "jinja2", "weasyprint")
 _PACKAGES_OF_RESULTS: Final = ("limekiln", "numpy", "scipy", "scikit-learn", "pandas")
-_TRIAL_ROWS: Final = 200
+_TRIAL_ROWS: Final = 100
 _WHOLE_SAMPLE: Final = "all"
 
 
@@ -72,13 +72,15 @@ def read_inputs(config: LoadedConfig) -> Inputs:
         InputError: one of them cannot be read, or they do not fit each other.
     """
     settings = config.settings
-    ref = ModelRef(source=settings.model.source, folder=config.folder, output=settings.model.output)
+    ref = ModelRef(source=settings.model.source, folder=config.folder, output=settings.model.output).pinned()
     model = ref.resolve()
-    frame = _frame(config, settings.data.source, model)
+    raw = read_data(settings.data.source, config.folder, as_text=[settings.data.id] if settings.data.id else [])
+    frame = frames.make(raw, settings.data, model_features=model.features)
     background = frame
     if settings.data.background is not None:
-        background = _frame(config, settings.data.background, model, background=True)
-    return Inputs(frame=frame, background=background, model=model, ref=ref)
+        raw = read_data(settings.data.background, config.folder)
+        background = frames.make_background(raw, settings.data, like=frame)
+    return Inputs(frame=frame, background=background, model=tried(model, frame), ref=ref)
 
 
 def run(config: LoadedConfig, listener: Listener = silent, *, resume: bool = False) -> Finished:
@@ -132,14 +134,12 @@ def check(config: LoadedConfig) -> Plan:
     taken = rows if settings.sample.rows == _WHOLE_SAMPLE else min(rows, settings.sample.rows)
     trial = inputs.frame.features.head(_TRIAL_ROWS)
     clock = time.perf_counter()
-    _, failed = inputs.ref.predict_rows(trial)
+    inputs.ref.predict_rows(trial)
     pace = (time.perf_counter() - clock) / len(trial)
     own = rows if settings.sample.stratify == "predicted" else taken
     fresh = settings.explain.pool == "none"
     model_rows = own + settings.explain.perturbations * (taken if fresh else 1)
     notices = [n.text for n in (*inputs.frame.notices, *inputs.model.notices)]
-    if failed:
-        notices.append(f"The model refused {len(failed)} of the first {len(trial)} rows, first: {failed[0][1]}")
     return Plan(
         model=inputs.model.description,
         task=inputs.model.task,
@@ -200,10 +200,18 @@ def _position(frame: Frame, key: str) -> int:
         raise InputError(f"--row: no row is called {key!r}; the first rows are {named}") from None
 
 
-def _frame(config: LoadedConfig, source: DataSource, model: models.Model, *, background: bool = False) -> Frame:
-    data = config.settings.data
-    raw = read_data(source, config.folder, as_text=() if data.id is None else (data.id,))
-    return frames.make(raw, data, model_features=model.features, background=background)
+def tried(model: Model, frame: Frame) -> Model:
+    """The model with what a trial on the first rows tells; single rows that it refuses are failures of the run.
+
+    Raises:
+        InputError: the model refuses every row of the trial.
+    """
+    trial = frame.features.head(_TRIAL_ROWS)
+    _, failed = models.predict_rows(model, trial)
+    if len(failed) == len(trial):
+        raise InputError(f"the model refuses the first {len(trial)} rows of {frame.source}: {failed[0][1]}")
+    good = trial.drop(index=trial.index[[position for position, _ in failed]])
+    return replace(model, notices=(*model.notices, *models.probe(model, good)))
 
 
 def _store(staging: Path, place: Path, record: RunRecord) -> Finished:

@@ -77,7 +77,7 @@ def bound(covers: sparse.csr_array, importance: Array, dual: Array, budget: int)
     Raises:
         ValueError: λ leaves 0 ≤ λ ≤ importance, where the proof holds.
     """
-    if (dual < 0).any() or (dual > importance).any():
+    if not ((dual >= 0) & (dual <= importance)).all():  # so put, NaN is refused too
         raise ValueError("a dual vector proves a bound only where 0 ≤ dual ≤ importance")
     reached = covers @ dual
     top = np.partition(reached, -budget)[-budget:] if budget < len(reached) else reached
@@ -96,6 +96,8 @@ def certify(covers: sparse.csr_array, importance: Array, budget: int, start: Ind
         budget: B.
         start: rows to begin with, the greedy pick as a rule.
     """
+    if not importance.any():
+        return Certificate(np.zeros(budget), np.zeros(len(importance)))
     distinct, position = _distinct(covers)
     active = np.unique(position[start])
     curve, dual = [], importance
@@ -115,7 +117,7 @@ def _tighten(covers: sparse.csr_array, importance: Array, budget: int, active: I
             best, best_dual = value, dual
         reached = covers @ dual
         reached[active] = -np.inf
-        broken = np.flatnonzero(reached > threshold + _TOLERANCE * max(1.0, threshold))
+        broken = np.flatnonzero(reached > threshold + _TOLERANCE * importance.max())
         if not len(broken):
             break
         heaviest = broken[np.argsort(-reached[broken], kind="stable")[:_COLUMNS_A_ROUND]]
@@ -126,14 +128,15 @@ def _tighten(covers: sparse.csr_array, importance: Array, budget: int, active: I
 def _relaxation(covers: sparse.csr_array, importance: Array, budget: int) -> tuple[Array, float]:
     """λ of max I·y, y_j ≤ Σ_i A_ij x_i, Σx ≤ B, 0 ≤ x, y ≤ 1 over some rows, and the price of one more row."""
     n, F = covers.shape
-    cost = np.concatenate([-importance, np.zeros(n)])
+    unit = importance.max()  # the solver's tolerances are absolute
+    cost = np.concatenate([-importance / unit, np.zeros(n)])
     reach = sparse.hstack([sparse.eye_array(F), -covers.T])
     size = sparse.csr_array(np.concatenate([np.zeros(F), np.ones(n)])[None, :])
     limits = np.concatenate([np.zeros(F), [float(budget)]])
     solved = linprog(cost, A_ub=sparse.vstack([reach, size]).tocsr(), b_ub=limits, bounds=(0, 1), method="highs")
     if solved.status != 0:
         return np.zeros(F), np.inf
-    marginals = -np.asarray(solved.ineqlin.marginals)
+    marginals = -unit * np.asarray(solved.ineqlin.marginals)
     return np.clip(marginals[:F], 0.0, importance), float(max(marginals[F], 0.0))
 
 

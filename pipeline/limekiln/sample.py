@@ -82,21 +82,25 @@ def draw(keys: Keys, strata: Strata, rows: int | Literal["all"], seed: int) -> S
 def allocate(sizes: Index, total: int) -> Index:
     """Splits `total` among strata in proportion to `sizes` by largest remainders.
 
-    No stratum gets more than its size; none that has rows gets less than one, as far as `total` goes (the
-    largest go first where it does not).
+    No stratum gets more than its size; none that has rows gets less than one: a stratum whose share is below
+    one gets one, and the others divide the rest. Where `total` is too small for that, the largest get one.
     """
     if total >= sizes.sum():
         return sizes.copy()
-    exact = sizes * (total / sizes.sum())
-    quotas: Index = np.floor(exact).astype(np.int64)
-    largest_first = np.argsort(-sizes, kind="stable")
-    for stratum in largest_first[(quotas[largest_first] == 0) & (sizes[largest_first] > 0)]:
-        if quotas.sum() < total:
-            quotas[stratum] = 1
-    by_remainder = np.lexsort((np.arange(len(sizes)), -(exact - quotas)))
-    while (missing := total - quotas.sum()) > 0:
-        room = by_remainder[quotas[by_remainder] < sizes[by_remainder]][:missing]
-        quotas[room] += 1
+    quotas = np.zeros_like(sizes)
+    if total <= np.count_nonzero(sizes):
+        quotas[np.argsort(-sizes, kind="stable")[:total]] = 1
+        return quotas
+    rare = open_ = sizes > 0
+    while rare.any():
+        share = np.where(open_, sizes * ((total - quotas.sum()) / sizes[open_].sum()), 0.0)
+        rare = open_ & (share < 1)
+        quotas[rare] = 1
+        open_ = open_ & ~rare
+    whole = np.floor(share)
+    quotas[open_] = whole[open_]
+    by_remainder = np.argsort(whole - share, kind="stable")
+    quotas[by_remainder[: total - quotas.sum()]] += 1
     return quotas
 
 

@@ -37,13 +37,13 @@ from limekiln.local import (
     predict_part,
     split,
 )
-from limekiln.models import Model, ModelRef
+from limekiln.models import Model
 from limekiln.notices import of_run
 from limekiln.record import Counts, DataFacts, MethodFacts, ModelFacts, Results
 from limekiln.sample import Sample, Strata
 from limekiln.settings import Settings
 from limekiln.surrogate import RIDGE, Surrogate
-from limekiln.values import Array, Failure, Index, Listener, LocalExplanations, Mask, Progress, concatenate, silent
+from limekiln.values import Array, Failure, Index, Listener, LocalExplanations, Predictor, Progress, concatenate, silent
 
 ROWS_A_PREDICTION: Final = 4096
 """Rows of the data predicted at once; a constant, since a model's last bits may depend on it."""
@@ -59,7 +59,7 @@ class Inputs:
     frame: Frame
     background: Frame
     model: Model
-    ref: ModelRef
+    ref: Predictor
 
 
 @dataclass(frozen=True)
@@ -219,10 +219,10 @@ def _strata(frame: Frame, stratify: str) -> Strata:
 
 def _predicted_strata(predicted: Array, model: Model) -> Strata:
     """Predicted classes; tenths of the prediction for a regression; rows without one in a stratum of their own."""
-    failed: Mask = ~np.isfinite(predicted).all(axis=1)
+    failed = ~np.isfinite(predicted).all(axis=-1)
     if model.task == "regression":
         return sample.strata_of(pd.Series(predicted[:, 0]))
-    labels = np.where(failed, len(model.classes), np.argmax(np.where(failed[:, None], 0.0, predicted), axis=1))
+    labels = np.where(failed, len(model.classes), np.argmax(np.nan_to_num(predicted), axis=1))
     names = (*model.classes, "(no prediction)") if failed.any() else model.classes
     return Strata(labels.astype(np.int64), names)
 

@@ -9,11 +9,12 @@ import csv
 import io
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
 from limekiln.data.files import File
+from limekiln.data.names import check_names
 from limekiln.errors import InputError
 from limekiln.settings import CsvSource
 
@@ -38,21 +39,15 @@ def parse(file: File, source: CsvSource, as_text: Sequence[str] = ()) -> pd.Data
     names = list(source.names) if source.names is not None else _header(file, text, source)
     if not names:
         raise InputError(f"{file.name}: empty")
+    check_names(names, file.name)
     _check_separator(file, text, source, names)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
-            table = pd.read_csv(
-                io.StringIO(text),
-                sep=source.sep,
-                header=0 if source.names is None else None,
-                names=names,
-                index_col=False,
-                skipinitialspace=source.skipinitialspace,
-                na_values=list(source.na_values),
-                converters={name: str for name in as_text if name in names},
-                low_memory=False,
-            )
+            table = _table(text, source, names)
+            for name in as_text:
+                if name in names:
+                    table[name] = _table(text, source, names, usecols=[name], dtype=str, na_filter=False)[name]
     except pd.errors.EmptyDataError:
         return pd.DataFrame(columns=pd.Index(names))
     except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
@@ -62,6 +57,21 @@ def parse(file: File, source: CsvSource, as_text: Sequence[str] = ()) -> pd.Data
         raise InputError(f"{file.name}: not a table: {_reason(error)}") from error
     if len(table) and table.iloc[:, -1].isna().any():  # only then can a line have been too short
         _check_lengths(file, text, source, len(names))
+    return table
+
+
+def _table(text: str, source: CsvSource, names: Sequence[str], **options: Any) -> pd.DataFrame:
+    table: pd.DataFrame = pd.read_csv(
+        io.StringIO(text),
+        sep=source.sep,
+        header=0 if source.names is None else None,
+        names=names,
+        index_col=False,
+        skipinitialspace=source.skipinitialspace,
+        na_values=list(source.na_values),
+        low_memory=False,
+        **options,
+    )
     return table
 
 

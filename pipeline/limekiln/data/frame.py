@@ -1,8 +1,7 @@
 """A table and the config's roles of its columns → the frame that the model is asked with."""
 
-import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final
 
@@ -10,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from limekiln.data.columns import kind_of, prepared
+from limekiln.data.names import check_names
 from limekiln.data.raw import RawTable, fingerprint
 from limekiln.errors import InputError
 from limekiln.record import Notice
@@ -54,18 +54,23 @@ class Frame:
         raise InputError(_no_column(self.source, name, [*self.features.columns, *self.others.columns]))
 
 
-def make(raw: RawTable, settings: DataSettings, *, model_features: Sequence[str] | None) -> Frame:
+def make(
+    raw: RawTable, settings: DataSettings, *, model_features: Sequence[str] | None, background: bool = False
+) -> Frame:
     """Split a table by the roles of its columns.
 
     Args:
         raw: the table.
         settings: which columns are target, id, excluded and categorical.
         model_features: the model's columns in its order; None takes every column that has no other role.
+        background: whether the rows only say what perturbations look like; those need features alone.
 
     Raises:
         InputError: a column is missing, named twice or of a type that no model takes; ids are missing or repeated.
     """
-    table = _named_once(raw.table, raw.source)
+    check_names(raw.table.columns, raw.source)
+    table = raw.table.reset_index(drop=True)
+    settings = _roles_that_are_there(settings, table) if background else settings
     target, key = settings.target, settings.id
     roles = (("data.target", target), ("data.id", key), *(("data.exclude", name) for name in settings.exclude))
     for role, name in roles:
@@ -83,30 +88,24 @@ def make(raw: RawTable, settings: DataSettings, *, model_features: Sequence[str]
         others=table.drop(columns=names),
         source=raw.source,
         sha256=raw.sha256,
-        notices=(*_left_over(table, settings, names), *_curious(features, raw.source)),
+        notices=() if background else (*_left_over(table, settings, names), *_curious(features, raw.source)),
     )
 
 
-def make_background(raw: RawTable, settings: DataSettings, *, like: Frame) -> Frame:
-    """Take rows that only say what perturbations look like: they need no target, no id and no further column.
-
-    Args:
-        raw: the table.
-        settings: as of the explained rows.
-        like: the explained rows; the background gets the same features.
+def check_alike(frame: Frame, background: Frame) -> None:
+    """See that the background has the explained rows' features, with the same kinds of values.
 
     Raises:
-        InputError: a feature is missing, or holds another kind of values than in the explained rows.
+        InputError: it has not; the message names the first difference.
     """
-    target = settings.target if settings.target in raw.table.columns else None
-    bare = settings.model_copy(update={"target": target, "id": None, "exclude": ()})
-    names = list(like.features.columns)
-    made = make(raw, bare, model_features=names)
-    for name in names:
-        here, there = kind_of(made.features[name]), kind_of(like.features[name])
+    for name in frame.features.columns:
+        if name not in background.features.columns:
+            missing = _no_column(background.source, name, list(background.features.columns))
+            raise InputError(f"data.background: {missing}")
+        here, there = kind_of(background.features[name]), kind_of(frame.features[name])
         if here != there and "nothing" not in {here, there}:
-            raise InputError(f"data.background: {_place(raw.source, name)} holds {here}, but {there} in {like.source}")
-    return replace(made, notices=())
+            place = _place(background.source, name)
+            raise InputError(f"data.background: {place} holds {here}, but {there} in {frame.source}")
 
 
 def in_memory(table: pd.DataFrame, target: Sequence[object] | pd.Series | None) -> Frame:
@@ -119,7 +118,8 @@ def in_memory(table: pd.DataFrame, target: Sequence[object] | pd.Series | None) 
         raise InputError(f"expected a pandas DataFrame, got {type(table).__name__}")
     if table.empty:
         raise InputError(f"{IN_MEMORY}: no {'columns' if len(table) else 'rows'}")
-    named = _named_once(table, IN_MEMORY)
+    check_names(table.columns, IN_MEMORY)
+    named = table.reset_index(drop=True)
     labels = None
     if target is not None:
         labels = pd.Series(list(target), name=getattr(target, "name", None))
@@ -132,19 +132,11 @@ def in_memory(table: pd.DataFrame, target: Sequence[object] | pd.Series | None) 
     return Frame(features, labels, _positions(len(named)), others, IN_MEMORY, fingerprint(table), notices)
 
 
-def _named_once(table: pd.DataFrame, source: str) -> pd.DataFrame:
-    seen: dict[str, str] = {}
-    for name in table.columns:
-        if not isinstance(name, str):
-            raise InputError(
-                f"{source}: the column name {name!r} is no text; try table.columns = table.columns.map(str)"
-            )
-        plain = unicodedata.normalize("NFC", name)
-        if plain in seen:
-            same = "" if seen[plain] == name else " (written with different characters that look the same)"
-            raise InputError(f'{source}: the column "{name}" stands twice{same}; give every column its own name')
-        seen[plain] = name
-    return table.reset_index(drop=True)
+def _roles_that_are_there(settings: DataSettings, table: pd.DataFrame) -> DataSettings:
+    target = settings.target if settings.target in table.columns else None
+    apart = (*settings.exclude, *(() if settings.id is None else (settings.id,)))
+    exclude = tuple(name for name in apart if name in table.columns)
+    return settings.model_copy(update={"target": target, "id": None, "exclude": exclude})
 
 
 def _feature_names(

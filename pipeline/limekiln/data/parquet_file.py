@@ -5,6 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from limekiln.data.files import File
+from limekiln.data.names import check_names
 from limekiln.errors import InputError
 
 
@@ -18,9 +19,7 @@ def parse(file: File) -> pd.DataFrame:
         opened = pq.ParquetFile(pa.BufferReader(file.data))
     except (pa.ArrowException, OSError, ValueError) as error:
         raise InputError(f"{file.name}: not a readable Parquet file: {_reason(error)}") from error
-    names = opened.schema_arrow.names
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise InputError(f'{file.name}: the column "{twice[0]}" stands twice; give every column its own name')
+    check_names(opened.schema_arrow.names, file.name)
     try:
         table: pd.DataFrame = opened.read().to_pandas()
     except Exception as error:  # broken pages raise as many kinds of error as there are encodings

@@ -24,7 +24,7 @@ from uuid import uuid4
 
 import dask
 from distributed import Client, KilledWorker, LocalCluster, Security
-from distributed.core import connect
+from distributed.comm.core import connect
 
 from limekiln.errors import InputError, RunError
 from limekiln.fanout.work import Parcel, dumps, perform, raise_as_ours, unpack
@@ -184,9 +184,12 @@ def local_workers(workers: int, threads: int) -> Iterator[Cluster]:
     """A cluster on 127.0.0.1, ended on the way out, whatever that is."""
     # MALLOC_TRIM_THRESHOLD_, which nannies set, makes every large temporary fault its pages in again: 2x slower
     environ = {**dask.config.get("distributed.nanny.pre-spawn-environ"), "MALLOC_TRIM_THRESHOLD_": None}
+    # the memory manager takes the shared value from a worker that has no item at the moment, and ships it again
+    manager = "distributed.scheduler.active-memory-manager.start"
+    settings = {"distributed.nanny.pre-spawn-environ": environ, manager: False}
     names = (*environ, "PYTHONHASHSEED", "__DASK_PARENT_PID")
     with _quiet(), _main_left_alone(), _environment_kept(names), ExitStack() as stack:
-        with _environment_kept(names), dask.config.set({"distributed.nanny.pre-spawn-environ": environ}):
+        with _environment_kept(names), dask.config.set(settings):
             cluster = LocalCluster(
                 n_workers=workers,
                 threads_per_worker=threads,

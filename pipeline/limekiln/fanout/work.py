@@ -11,8 +11,8 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
-from types import TracebackType
 from typing import Any, Final, NoReturn, TypeVar
 
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]  # ships no types
@@ -24,45 +24,60 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-class _OneThread:
-    """While any thread is inside, BLAS and OpenMP use one thread: the same bits everywhere, no oversubscription.
+class _Libraries:
+    """The native libraries with thread pools that this process has loaded.
 
-    The limit belongs to the process, so the last one out restores it. Finding the native libraries takes
-    milliseconds; it is done again only when modules have been imported since, as those may have brought new ones.
+    Finding them takes milliseconds; it is done again only when modules were imported since, which may load more.
+    """
+
+    def __init__(self) -> None:
+        self._modules = -1
+        self._found = ThreadpoolController()
+
+    def loaded(self) -> ThreadpoolController:
+        if len(sys.modules) != self._modules:
+            self._found = ThreadpoolController()
+            self._modules = len(sys.modules)
+        return self._found
+
+
+class _WholeProcess:
+    """While any thread is inside, no library of this process uses more than one thread; the last one out undoes it.
+
+    A worker may work on several items in threads. OpenMP has a limit for each thread, OpenBLAS one for the
+    process, which the first thread to leave would lift for the others; and threadpoolctl lets only the thread
+    that set it change it, hence a thread that does nothing else.
     """
 
     def __init__(self) -> None:
         self._lock = Lock()
+        self._keeper = ThreadPoolExecutor(1)
         self._inside = 0
-        self._modules = -1
-        self._controller = ThreadpoolController()
+        self._limited: ThreadpoolController | None = None
         self._limits: list[Any] = []
 
     def __enter__(self) -> None:
         with self._lock:
-            fresh = len(sys.modules) != self._modules
-            if fresh:
-                self._controller = ThreadpoolController()
-                self._modules = len(sys.modules)
-            if fresh or not self._inside:
-                self._limits.append(self._controller.limit(limits=1))
+            libraries = _LIBRARIES.loaded()
+            if libraries is not self._limited or not self._inside:
+                self._limits.append(self._keeper.submit(lambda: libraries.limit(limits=1).__enter__()).result())
+                self._limited = libraries
             self._inside += 1
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         with self._lock:
             self._inside -= 1
             while not self._inside and self._limits:
-                self._limits.pop().restore_original_limits()
+                self._keeper.submit(self._limits.pop().__exit__, None, None, None).result()
 
 
-_ONE_THREAD: Final = _OneThread()
+_LIBRARIES: Final = _Libraries()
+_WHOLE_PROCESS: Final = _WholeProcess()
 
 
 def attempt(function: Callable[[S, T], R], shared: S, item: T) -> R:
-    """`function(shared, item)`, with one thread in each native library."""
-    with _ONE_THREAD:
+    """`function(shared, item)` with one thread in BLAS and OpenMP: the same bits everywhere, no oversubscription."""
+    with _LIBRARIES.loaded().limit(limits=1):
         return function(shared, item)
 
 
@@ -109,7 +124,9 @@ def perform(parcel: Parcel, item: bytes) -> bytes:
     try:
         function, shared = parcel.open()  # imports what the item needs, so the thread limit comes after it
         value = pickle.loads(item)  # noqa: S301  # written by the driver of this run
-        return dumps((attempt(function, shared, value), None))
+        with _WHOLE_PROCESS:
+            result = attempt(function, shared, value)
+        return dumps((result, None))
     except (Exception, SystemExit) as error:  # noqa: BLE001  # the driver raises it again
         return _dumps_error(error)
 

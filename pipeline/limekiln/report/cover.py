@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from limekiln.record import ALL_CLASSES, ClassFacts, Pick, Results, RunRecord, Score
-from limekiln.report.figures import Panel, panel
+from limekiln.report.figures import Bar, stacked_bar
 from limekiln.report.names import Name, Sentence, join, name, say
 from limekiln.report.voice import Voice, class_name, fit_words, reading_order, voice
 from limekiln.report.words import NONE, count, day, decimals, is_number, number, percent, plural
@@ -11,7 +11,8 @@ from limekiln.report.words import NONE, count, day, decimals, is_number, number,
 _FOUND = 3
 _CLASSES_NAMED = 4
 _PANELS = 3
-_PANEL_ROWS = 6
+_PANEL_ROWS = 7
+_PANEL_WIDTH = {1: 560, 2: 264, 3: 160}
 _NOTICES = 4
 
 
@@ -25,12 +26,21 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class CoverBar:
+    """One feature of a panel: its name, its bar, its score."""
+
+    feature: Name
+    bar: Bar
+    score: str
+
+
+@dataclass(frozen=True)
 class CoverPanel:
     """A panel of the picture, with the class it shows."""
 
     name: Name
     note: str
-    chart: Panel
+    bars: tuple[CoverBar, ...]
 
 
 @dataclass(frozen=True)
@@ -219,32 +229,31 @@ def _picture_note(says: Voice, panels: int) -> str:
 def _panels(results: Results, classes: tuple[ClassFacts, ...], says: Voice) -> tuple[CoverPanel, ...]:
     named = [c for c in classes if c.name != ALL_CLASSES]
     drawn = [c for c in (named if len(named) <= _PANELS else classes[:1]) if c.features]
-    rows = _PANEL_ROWS if len(drawn) > 1 else _PANEL_ROWS + 2
-    scores = [score_of(s, results) for c in drawn for s in c.features[:rows]]
+    scores = [score_of(s, results) for c in drawn for s in c.features[:_PANEL_ROWS]]
     top, places = max(scores, default=0.0), decimals(scores)
     return tuple(
         CoverPanel(
             class_name(c.name),
             "" if says.regression else count(c.rows, "row"),
-            panel(
-                f"Most important features, {class_name(c.name).short}",
-                "; ".join(
-                    f"{name(s.feature).short} {number(score_of(s, results), places)}, "
-                    f"{says.direction(s.positive, s.negative)}"
-                    for s in c.features[:rows]
-                ),
-                [_panel_row(s, results, places) for s in c.features[:rows]],
-                top=top,
-                width=320 if len(drawn) > 1 else 640,
+            tuple(
+                CoverBar(
+                    name(s.feature, 60),
+                    stacked_bar(
+                        f"{number(score_of(s, results), places)}, {says.direction(s.positive, s.negative)}",
+                        score=score_of(s, results),
+                        positive=s.positive,
+                        negative=s.negative,
+                        top=top,
+                        width=_PANEL_WIDTH[len(drawn)],
+                        whole=False,
+                    ),
+                    number(score_of(s, results), places),
+                )
+                for s in c.features[:_PANEL_ROWS]
             ),
         )
         for c in drawn
     )
-
-
-def _panel_row(score: Score, results: Results, places: int) -> tuple[str, float, float, float, str]:
-    value = score_of(score, results)
-    return (score.feature, value, score.positive, score.negative, number(value, places))
 
 
 def score_of(score: Score, results: Results) -> float:

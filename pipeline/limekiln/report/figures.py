@@ -9,8 +9,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from limekiln.report.names import fit
-
 Sign = Literal["for", "against"]
 BAR_HEIGHT = 11
 _HATCH_STEP = 4
@@ -38,29 +36,6 @@ class Bar:
     zero: float
     marks: tuple[Mark, ...]
     whisker: tuple[float, float] | None
-
-
-@dataclass(frozen=True)
-class PanelRow:
-    """One bar of a panel, with its label above and its value at its end."""
-
-    label: str
-    label_y: float
-    marks: tuple[Mark, ...]
-    value: str
-    value_x: float
-    value_y: float
-
-
-@dataclass(frozen=True)
-class Panel:
-    """A small chart of horizontal bars."""
-
-    title: str
-    alt: str
-    width: float
-    height: float
-    rows: tuple[PanelRow, ...]
 
 
 @dataclass(frozen=True)
@@ -129,13 +104,17 @@ def stacked_bar(
     top: float,
     interval: tuple[float, float] | None = None,
     width: float = 150,
+    whole: bool = True,
 ) -> Bar:
-    """A bar as long as `score` on a scale that ends at `top`, split in the ratio of its signed parts."""
+    """A bar as long as `score` on a scale that ends at `top`, split in the ratio of its signed parts.
+
+    `whole` keeps the drawing `width` wide; otherwise it ends with the bar, for a value to stand beside it.
+    """
     scale = width / top if top > 0 else 0.0
     length = max(0.0, score) * scale
     marks = _split(length, positive, negative, y=0, height=BAR_HEIGHT)
     whisker = None if interval is None else (_r(max(0.0, interval[0]) * scale), _r(min(width, interval[1] * scale)))
-    return Bar(title, width, BAR_HEIGHT, 0, marks, whisker)
+    return Bar(title, width if whole else max(1, _r(length)), BAR_HEIGHT, 0, marks, whisker)
 
 
 def diverging_bar(title: str, weight: float, *, reach: float, width: float = 150) -> Bar:
@@ -147,32 +126,9 @@ def diverging_bar(title: str, weight: float, *, reach: float, width: float = 150
     return Bar(title, width, BAR_HEIGHT, zero, () if mark is None else (mark,), None)
 
 
-def panel(
-    title: str, alt: str, rows: Sequence[tuple[str, float, float, float, str]], *, top: float, width: float = 320
-) -> Panel:
-    """A panel from (label, score, positive, negative, printed value) rows."""
-    step, bar, size = 31, 10, 11.5
-    room = width - 58
-    drawn = []
-    for i, (label, score, positive, negative, value) in enumerate(rows):
-        length = max(0.0, score) / top * room if top > 0 else 0.0
-        y = i * step + 17
-        drawn.append(
-            PanelRow(
-                label=fit(label, width, size),
-                label_y=i * step + 12,
-                marks=_split(length, positive, negative, y=y, height=bar),
-                value=value,
-                value_x=_r(length + 6),
-                value_y=y + 9,
-            )
-        )
-    return Panel(title, alt, width, max(1, len(rows)) * step, tuple(drawn))
-
-
 def coverage_steps(title: str, alt: str, covered: Sequence[float], bound: Sequence[float]) -> Steps:
     """The curve from shares of the total, one for each number of rows picked."""
-    width, height, left, right, top, bottom = 640.0, 250.0, 44.0, 520.0, 12.0, 212.0
+    width, height, left, right, top, bottom = 460.0, 250.0, 40.0, 356.0, 12.0, 212.0
     n = len(covered)
 
     def x(rows: float) -> float:
@@ -188,7 +144,7 @@ def coverage_steps(title: str, alt: str, covered: Sequence[float], bound: Sequen
     if low - high < 30:  # noqa: PLR2004  two lines of text at the same end need this room
         middle = (low + high) / 2
         high, low = middle - 15, middle + 15
-    every = max(1, math.ceil(n / 12))
+    every = max(1, math.ceil(n / 10))
     return Steps(
         title=title,
         alt=alt,
@@ -209,7 +165,7 @@ def coverage_steps(title: str, alt: str, covered: Sequence[float], bound: Sequen
 
 def histogram(title: str, alt: str, values: Sequence[float], *, median: float | None, line: float) -> Histogram:
     """Twenty bins from 0 to 1 and one for everything below 0; bins under `line` are marked as low."""
-    width, height, left, right, top, bottom, n = 640.0, 190.0, 4.0, 636.0, 30.0, 156.0, 20
+    width, height, left, right, top, bottom, n = 640.0, 178.0, 8.0, 632.0, 18.0, 142.0, 20
     counts = [0] * (n + 1)
     for value in values:
         counts[0 if value < 0 else 1 + min(n - 1, int(value * n + 1e-9))] += 1

@@ -238,7 +238,7 @@ def _heat(table: pd.DataFrame, classes: Sequence[ClassFacts], says: Voice) -> He
             "as that class. Darker is more. A dash: no explanation of that class uses the feature."
         ),
         classes=tuple(class_name(c.name) for c in named),
-        heads=tuple(fit(c.name, 118, 9) for c in named),
+        heads=tuple(fit(c.name, 108, 11.5) for c in named),
         turned=len(named) > _UPRIGHT,
         rows=tuple(
             (name(f), tuple(_cell(shares.get((c.name, f)), top, c.name) for c in named)) for f in features

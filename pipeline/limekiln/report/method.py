@@ -78,6 +78,7 @@ def _steps(results: Results) -> tuple[tuple[str, Sentence], ...]:
         drawn = f"{sample.rows:,} of {count(sample.of, 'row')} were drawn"
         drawn += "." if sample.stratify == "none" else f", so that each stratum ({sample.stratify}) keeps its share."
     return (
+        ("Model.", say(name(results.model.description, 300), f" (read as {results.model.kind}).")),
         ("Rows.", say(drawn, f" Seed {sample.seed}.")),
         ("Perturbed rows.", say(_perturbed(method))),
         ("Local models.", say(_local(method))),
@@ -133,7 +134,6 @@ def _parameters(results: Results) -> tuple[tuple[str, Name], ...]:
     model, method, sample = results.model, results.method, results.sample
     return (
         ("model kind", name(model.kind)),
-        ("model", name(model.description, 200)),
         ("task", Name(model.task)),
         ("output explained", Name(output_words(model))),
         ("target column", name(results.data.target) if results.data.target else Name(NONE)),

@@ -17,6 +17,7 @@ HINT = 1000
 
 _NOT_STORABLE = re.compile("[\x00\ud800-\udfff]")  # HTML drops NUL, UTF-8 has no lone surrogates
 _NOT_XML = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+_RIGHT_TO_LEFT = frozenset(("R", "AL", "AN", "RLE", "RLO", "RLI", "LRE", "LRO", "LRI", "FSI", "PDF", "PDI"))
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -26,6 +27,11 @@ class Name:
 
     short: str
     full: str = ""
+
+    @property
+    def isolate(self) -> bool:
+        """Whether its direction would disturb the text around it, or be disturbed."""
+        return any(unicodedata.bidirectional(char) in _RIGHT_TO_LEFT for char in self.short)
 
     @property
     def hint(self) -> str:

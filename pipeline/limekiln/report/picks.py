@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from limekiln.record import ALL_CLASSES, LocalFeature, Pick, PickedRow, Results, RunRecord
+from limekiln.record import ALL_CLASSES, LocalFeature, Pick, PickedRow, RunRecord
 from limekiln.report.cover import certificate
 from limekiln.report.figures import Bar, Steps, coverage_steps, diverging_bar
 from limekiln.report.names import Name, Sentence, name, say
@@ -11,6 +11,7 @@ from limekiln.report.voice import Voice, class_name, voice
 from limekiln.report.words import count, decimals, number, percent, plural, signed
 
 _FEATURES = 5
+_REST = 20
 _BAR = 86
 _KEYS = 3
 _CARDS = 60
@@ -64,6 +65,7 @@ class PickSection:
     proof: str
     curve: Steps
     table: tuple[CoverageRow, ...]
+    of_classes: bool
     cards: tuple[Card, ...]
     cards_more: str
     same: Sentence | None
@@ -76,6 +78,7 @@ class Picks:
 
     intro: str
     rule: Name | None
+    shown: str
     toward: str
     against: str
     sections: tuple[PickSection, ...]
@@ -96,14 +99,15 @@ def build(record: RunRecord) -> Picks:
             "Rows are chosen one after another, each for the importance that it adds to those before it."
         ),
         rule=name(picks[0].rule, 300) if picks else None,
+        shown=f"Each row shows its {_FEATURES} heaviest features; explanations.parquet holds all.",
         toward="raises" if says.regression else "for the class",
         against="lowers" if says.regression else "against it",
-        sections=_sections(picks, results, says, few=cards > _CARDS),
+        sections=_sections(picks, says, few=cards > _CARDS),
         instead="" if picks else "No row could be picked, because none was explained.",
     )
 
 
-def _sections(picks: Sequence[Pick], results: Results, says: Voice, *, few: bool) -> tuple[PickSection, ...]:
+def _sections(picks: Sequence[Pick], says: Voice, *, few: bool) -> tuple[PickSection, ...]:
     seen: set[str] = set()
     sections = []
     for i, pick in enumerate(picks):
@@ -119,7 +123,8 @@ def _sections(picks: Sequence[Pick], results: Results, says: Voice, *, few: bool
                 proof=_proof(pick),
                 curve=_curve(pick),
                 table=_table(pick),
-                cards=tuple(_card(row, results, says, scope=pick.scope) for row in new),
+                of_classes=pick.scope == ALL_CLASSES and not says.regression,
+                cards=tuple(_card(row, says, brief=few) for row in new),
                 cards_more=(
                     f"The other {count(len(pick.rows) - len(rows), 'row')} of this pick: explanations.parquet."
                     if len(rows) < len(pick.rows)
@@ -179,25 +184,25 @@ def _table(pick: Pick) -> tuple[CoverageRow, ...]:
     )
 
 
-def _card(row: PickedRow, results: Results, says: Voice, *, scope: str) -> Card:
+def _card(row: PickedRow, says: Voice, *, brief: bool) -> Card:
     ranked = sorted(row.features, key=lambda f: -abs(f.weight))
     bars = local_bars(ranked, says)
-    left = len(bars) - _FEATURES
+    rest = () if brief else bars[_FEATURES : _FEATURES + _REST]
     return Card(
         order=f"{row.order}",
         row=name(row.row, 40),
-        facts=_card_facts(row, results, says, scope),
+        facts=_card_facts(row, says),
         reliable=row.r2 is None or row.r2 >= 0.5,  # noqa: PLR2004  the line of `below_half`
         why=_why(row),
         bars=bars[:_FEATURES],
-        rest=bars[_FEATURES:],
-        rest_label=f"{count(left, 'more feature')}" if left > 0 else "",
+        rest=rest,
+        rest_label=count(len(rest), "more feature"),
     )
 
 
-def _card_facts(row: PickedRow, results: Results, says: Voice, scope: str) -> tuple[tuple[str, Name], ...]:
+def _card_facts(row: PickedRow, says: Voice) -> tuple[tuple[str, Name], ...]:
     target = () if row.target is None else (("true value" if says.regression else "true class", name(row.target, 40)),)
-    r2 = ("fidelity R²", Name(number(row.r2, 2)))
+    r2 = ("R²", Name(number(row.r2, 2)))
     if says.regression:
         return (
             ("predicted", Name(number(row.predicted))),
@@ -205,7 +210,6 @@ def _card_facts(row: PickedRow, results: Results, says: Voice, scope: str) -> tu
             ("surrogate", Name(number(row.surrogate))),
             r2,
         )
-    del results, scope
     label = name(row.class_name, 40)
     return (
         ("predicted", Name(f"{label.short} ({number(row.predicted, 2)})", label.full)),

@@ -1,15 +1,18 @@
 """The one Jinja environment, with everything escaped and nothing undefined; the templates, styles and fonts."""
 
 import base64
+import re
 from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 import limekiln
 from limekiln.report.names import drawable, storable
 
+_LONG_WORD = re.compile(r"(\S{16,})")
+_AFTER_SIGN = re.compile(r"(?<=\w[_/.-])(?=\w)")
 FONTS = (
     ("Limekiln Sans", 400, "inter-400.woff2"),
     ("Limekiln Sans", 600, "inter-600.woff2"),
@@ -39,10 +42,20 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    env.filters["breakable"] = breakable
     env.filters["drawable"] = drawable
     env.filters["storable"] = storable
     env.globals["font_faces"] = font_faces()
     return env
+
+
+def breakable(text: str) -> Markup:
+    """The text, escaped, with places where a long word may go on in the next line: after `_`, `/`, `.` and `-`."""
+    pieces = _LONG_WORD.split(text)  # words stand at the odd places
+    return Markup("").join(
+        Markup("<wbr>").join(escape(part) for part in _AFTER_SIGN.split(piece)) if i % 2 else escape(piece)
+        for i, piece in enumerate(pieces)
+    )
 
 
 @cache

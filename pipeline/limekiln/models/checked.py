@@ -1,0 +1,179 @@
+"""Asking a model and checking what it says: rows, classes, finiteness, range. Once, here, for every model."""
+
+import io
+import warnings
+from contextlib import redirect_stdout
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from limekiln.errors import PredictionError
+from limekiln.models.model import Model
+from limekiln.models.quiet import quiet
+from limekiln.record import Notice
+from limekiln.values import Array, Outputs
+
+TOLERANCE: Final = 1e-6
+"""How far a probability may lie outside 0 to 1, and a row's sum from 1."""
+MESSAGE_LENGTH: Final = 500
+GIVE_UP_AFTER: Final = 32
+"""Rows that fail one by one, while none has ever succeeded, until the rest of a batch is given up."""
+_ROW_DIMENSIONS: Final = 2
+
+
+def predict_checked(model: Model, frame: pd.DataFrame) -> Array:
+    """Predict rows, all or none.
+
+    Args:
+        model: the model.
+        frame: (n, d) rows; the model gets a copy.
+
+    Returns:
+        (n, C) probabilities, or (n, 1) values of a regression.
+
+    Raises:
+        PredictionError: the model raised, or what came back is no prediction; the message says what it was.
+    """
+    outputs = _asked(model, frame)
+    if bad := _bad_rows(model, outputs):
+        row, reason = bad[0]
+        more = f", and {len(bad) - 1} more of {len(frame)} rows" if len(bad) > 1 else ""
+        raise PredictionError(f"the model gave {reason} in row {row}{more}")
+    return outputs
+
+
+def predict_rows(model: Model, frame: pd.DataFrame) -> Outputs:
+    """Predict each row that can be predicted.
+
+    The whole batch is tried first; where the model raises, halves of it are, until the rows that it cannot
+    take stand alone. The same frame always takes the same path.
+
+    Args:
+        model: the model.
+        frame: (n, d) rows; the model gets copies.
+
+    Returns:
+        (n, C) predictions, NaN in the rows that failed, and each such row's position with the reason.
+    """
+    outputs = np.full((len(frame), len(model.classes)), np.nan)
+    failed: dict[int, str] = {}
+    succeeded = False
+    waiting = [(0, len(frame))] if len(frame) else []
+    while waiting:
+        start, stop = waiting.pop()
+        try:
+            outputs[start:stop] = _asked(model, frame.iloc[start:stop])
+            succeeded = True
+        except PredictionError as error:
+            alone = stop - start == 1
+            hopeless = not succeeded and len(failed) >= GIVE_UP_AFTER
+            if alone or hopeless:
+                failed |= dict.fromkeys(range(start, stop), str(error))
+            else:
+                middle = (start + stop) // 2
+                waiting += [(middle, stop), (start, middle)]
+    failed |= {row: f"the model gave {reason}" for row, reason in _bad_rows(model, outputs) if row not in failed}
+    outputs[list(failed)] = np.nan
+    return outputs, [(row, _short(reason)) for row, reason in sorted(failed.items())]
+
+
+def probe(model: Model, frame: pd.DataFrame) -> tuple[Notice, ...]:
+    """Ask for the same rows twice, and say what a reader should know: warnings, or answers that differ.
+
+    Raises:
+        PredictionError: as `predict_checked` does.
+    """
+    with warnings.catch_warnings(record=True) as caught, redirect_stdout(io.StringIO()):
+        warnings.simplefilter("always")
+        first = _called(model, frame)
+    _shaped(model, first, len(frame))
+    notices: dict[type[Warning], Notice] = {}
+    for warning in caught:
+        if not _is_noise(warning):
+            text = _short(" ".join(str(warning.message).split()))
+            sentence = f"The model warns when it predicts ({warning.category.__name__}): {text}"
+            notices.setdefault(warning.category, Notice(code="model_warns", text=sentence))
+    if not np.array_equal(predict_checked(model, frame), predict_checked(model, frame)):
+        text = "The model gives different predictions for the same rows: this run cannot be reproduced."
+        return (*notices.values(), Notice(code="not_reproducible", text=text))
+    return tuple(notices.values())
+
+
+def _is_noise(warning: warnings.WarningMessage) -> bool:
+    """Deprecations are for the model's authors; unnamed columns have a notice of their own."""
+    deprecated = issubclass(warning.category, DeprecationWarning | PendingDeprecationWarning | FutureWarning)
+    return deprecated or "was fitted without feature names" in str(warning.message)
+
+
+def _asked(model: Model, frame: pd.DataFrame) -> Array:
+    with quiet():
+        answer = _called(model, frame)
+    return _shaped(model, answer, len(frame))
+
+
+def _called(model: Model, frame: pd.DataFrame) -> Any:
+    try:
+        return model.predict(frame.copy())
+    except MemoryError:
+        raise  # the machine's trouble, not the rows'
+    except (Exception, SystemExit) as error:  # the model's code may raise anything
+        reason = " ".join(str(error).split())
+        raise PredictionError(
+            _short(f"{type(error).__name__}: {reason}" if reason else type(error).__name__)
+        ) from error
+
+
+def _shaped(model: Model, answer: Any, n: int) -> Array:
+    """What a model gave as (n, C) floats. Raises PredictionError where it is nothing like that."""
+    try:
+        outputs = np.asarray(answer, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise PredictionError(f"the model gave {_what(answer)}, expected numbers") from error
+    if model.task == "regression" and outputs.shape == (n,):
+        return outputs[:, None]
+    expected = (n, len(model.classes))
+    if outputs.shape == expected:
+        return outputs
+    shown = f"the model gave an array of shape {outputs.shape}, expected {expected}"
+    if model.task == "regression":
+        raise PredictionError(f"{shown}: one value a row")
+    names = ", ".join(f'"{name}"' for name in model.classes[:5]) + (", …" if len(model.classes) > 5 else "")  # noqa: PLR2004 - as shown
+    hint = "; a binary model too gives both columns" if expected[1] == _ROW_DIMENSIONS else ""
+    raise PredictionError(f"{shown}: one column a class ({names}){hint}")
+
+
+def _what(answer: Any) -> str:
+    if answer is None:
+        return "nothing (None)"
+    shape = getattr(answer, "shape", None)
+    kind = getattr(answer, "dtype", None)
+    return f"a {type(answer).__name__}" + (f" of shape {shape}" if shape else "") + (f" of {kind}" if kind else "")
+
+
+def _bad_rows(model: Model, outputs: Array) -> list[tuple[int, str]]:
+    """Rows whose numbers are no prediction, with the reason."""
+    finite = np.isfinite(outputs).all(axis=1)
+    bad = ~finite
+    if model.task == "classification":
+        with np.errstate(invalid="ignore"):
+            outside = ((outputs < -TOLERANCE) | (outputs > 1 + TOLERANCE)).any(axis=1)
+            bad |= outside | (np.abs(outputs.sum(axis=1) - 1) > TOLERANCE)
+    return [(int(row), _wrong(outputs[row])) for row in np.flatnonzero(bad)]
+
+
+def _wrong(row: Array) -> str:
+    if not np.isfinite(row).all():
+        return f"{_numbers(row)}, which is not finite"
+    if (row < -TOLERANCE).any() or (row > 1 + TOLERANCE).any():
+        return f"{_numbers(row)}, which are no probabilities from 0 to 1; scores or logits need a softmax first"
+    return f"{_numbers(row)}, which sum to {row.sum():.9g} and not to 1"
+
+
+def _numbers(row: Array) -> str:
+    shown = ", ".join(f"{value:.6g}" for value in row[:5])
+    return f"[{shown}{', …' if len(row) > 5 else ''}]"  # noqa: PLR2004 - as shown
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= MESSAGE_LENGTH else f"{text[: MESSAGE_LENGTH - 1]}…"

@@ -1,0 +1,462 @@
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ruamel.yaml import YAML
+
+from limekiln import config
+from limekiln.config_errors import LATER_KEYS, LATER_VALUES
+from limekiln.errors import ConfigError
+from limekiln.settings import Settings
+from limekiln.yaml_tree import YamlProblem, read
+
+SMALL = """\
+model:
+  name: Credit
+  source: {kind: skops, path: m.skops}
+data:
+  source: {kind: csv, path: d.csv}
+"""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def load(text: str, *options: str) -> config.LoadedConfig:
+    path = Path("config.yaml")
+    path.write_text(text, encoding="utf-8")
+    return config.load(path, options)
+
+
+def refused(text: str, *options: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load(text, *options)
+    return str(caught.value)
+
+
+def keys_of(schema: Mapping[str, Any], root: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    if "$ref" in schema:
+        schema = {**root["$defs"][schema["$ref"].rsplit("/", 1)[1]], **schema}
+    for branch in [schema, *schema.get("anyOf", ()), *schema.get("oneOf", ())]:
+        if branch is not schema:
+            yield from keys_of(branch, root, path)
+        for key, inner in branch.get("properties", {}).items():
+            yield f"{path}{key}", inner
+            yield from keys_of(inner, root, f"{path}{key}.")
+
+
+def test_a_small_config_gets_the_defaults() -> None:
+    loaded = load(SMALL)
+    assert loaded.settings.model.name == "Credit"
+    assert loaded.settings.explain.perturbations == 20_000
+    assert loaded.settings.report.formats == ("html", "pdf")
+    assert (loaded.path, loaded.folder, loaded.text) == (Path("config.yaml"), Path(), SMALL)
+
+
+def test_the_hash_is_of_the_files_bytes() -> None:
+    Path("config.yaml").write_bytes(b"\xef\xbb\xbf" + SMALL.replace("\n", "\r\n").encode())
+    loaded = config.load(Path("config.yaml"))
+    sum_ = subprocess.run(["sha256sum", "config.yaml"], capture_output=True, text=True, check=True)  # noqa: S607 - coreutils
+    assert loaded.sha256 == sum_.stdout.split()[0]
+
+
+def test_a_wrong_value_is_named_with_its_place_and_the_way_out() -> None:
+    text = SMALL + "explain:\n  perturbations: many\n"
+    assert refused(text) == 'config.yaml:7:18: explain.perturbations: expected an integer ≥ 50, got "many"'
+
+
+def test_all_errors_are_told_at_once_in_the_order_of_the_file() -> None:
+    text = (
+        SMALL.replace("path: m.skops", "path: 3") + "sample:\n  rows: lots\n  sed: 1\nreport: {formats: [html, doc]}\n"
+    )
+    assert refused(text).splitlines() == [
+        "config.yaml:3:31: model.source.path: expected a text that is not empty, got 3; put it in quotes",
+        'config.yaml:7:9: sample.rows: expected an integer ≥ 1 or "all", got "lots"',
+        "config.yaml:8:3: sample.sed: unknown key; did you mean seed?",
+        'config.yaml:9:26: report.formats[1]: expected "html" or "pdf", got "doc"',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("added", "message"),
+    [
+        ("perturbations: 9\n", "6:1: perturbations: unknown key here; did you mean explain.perturbations?"),
+        ("pick:\n", "6:1: pick: expected a map of keys and values, got nothing"),
+        ("sample: {seed: 1.0}\n", "6:16: sample.seed: expected an integer ≥ 0, got 1.0; write 1"),
+        ("sample: {seed: true}\n", "6:16: sample.seed: expected an integer ≥ 0, got true"),
+        ("pick: {per_class: yes}\n", '6:19: pick.per_class: expected true or false, got "yes"'),
+        (
+            "explain: {max_failed_fraction: .nan}\n",
+            "6:32: explain.max_failed_fraction: expected a number ≥ 0 and ≤ 1, got nan",
+        ),
+        ("explain: {kernel_width: .inf}\n", "6:25: explain.kernel_width: expected a number > 0 or null, got inf"),
+        (
+            "explain: {discretizer: quartiles}\n",
+            (
+                '6:24: explain.discretizer: expected "quartile", "decile", "entropy" or "none", got "quartiles"; '
+                'did you mean "quartile"?'
+            ),
+        ),
+        (
+            "report: {formats: pdf}\n",
+            '6:19: report.formats: expected a list of "html" or "pdf", got "pdf"; write ["pdf"]',
+        ),
+        (
+            "cluster: {scheduler: 'http://x'}\n",
+            '6:22: cluster.scheduler: expected "inline", "local", "tcp://…" or "tls://…", got "http://x"',
+        ),
+        (
+            "explain: {perturbations: 99999999999}\n",
+            "6:26: explain.perturbations: expected an integer ≥ 50 and ≤ 10000000, got 99999999999",
+        ),
+    ],
+)
+def test_messages_of_single_values(added: str, message: str) -> None:
+    assert refused(SMALL + added) == f"config.yaml:{message}"
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("{path: m}", '3:3: model.source.kind: missing; expected "joblib", "python" or "skops"'),
+        (
+            "{kind: skop, path: m}",
+            '3:18: model.source.kind: expected "joblib", "python" or "skops", got "skop"; did you mean "skops"?',
+        ),
+        (
+            "{kind: onnx, path: m}",
+            (
+                '3:18: model.source.kind: "onnx" is not available in this version of limekiln; '
+                'expected "joblib", "python" or "skops"'
+            ),
+        ),
+        ("m.skops", '3:11: model.source: expected keys such as kind and path, got "m.skops"'),
+        (
+            "{kind: skops, paths: m}",
+            (
+                "3:3: model.source.path: missing; the file, relative to the config's folder\n"
+                "config.yaml:3:25: model.source.paths: unknown key; did you mean path?"
+            ),
+        ),
+        (
+            "{kind: joblib, path: m, sha256: ABC, trusted: false}",
+            (
+                '3:43: model.source.sha256: expected 64 hexadecimal digits in lower case, got "ABC"\n'
+                "config.yaml:3:57: model.source.trusted: expected true, got false"
+            ),
+        ),
+        (
+            "{kind: python, path: m.py, classes: [0, b]}",
+            (
+                '3:32: model.source.path: expected a text like "module:callable", got "m.py"\n'
+                "config.yaml:3:48: model.source.classes[0]: expected a text, got 0; put it in quotes"
+            ),
+        ),
+    ],
+)
+def test_a_model_source_is_explained_by_its_kind(source: str, message: str) -> None:
+    assert refused(SMALL.replace("{kind: skops, path: m.skops}", source)) == f"config.yaml:{message}"
+
+
+@pytest.mark.parametrize("key", sorted(LATER_KEYS))
+def test_keys_of_later_versions_are_told_from_unknown_ones(key: str) -> None:
+    assert refused(SMALL, f"{key}=[]") == f"--set {key}=[]: {key}: not available in this version of limekiln; remove it"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [(key, value) for key in sorted(LATER_VALUES) for value in LATER_VALUES[key]]
+)
+def test_values_of_later_versions_are_told_from_wrong_ones(key: str, value: str) -> None:
+    assert f'{key}: "{value}" is not available in this version of limekiln; expected "' in refused(
+        SMALL, f"{key}={value}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            ["explain.selection=lasso_path"],
+            (
+                'explain.selection: "lasso_path" needs explain.features, how many features to keep; '
+                'or set it to "auto" or "none"'
+            ),
+        ),
+        (
+            ["explain.features=3", "explain.selection=none"],
+            'explain.features: explain.selection is "none", which keeps every feature; set one of the two',
+        ),
+        (["sample.stratify=target"], 'sample.stratify: "target" needs data.target, the column with the true label'),
+        (["data.target=a", "data.id=a"], 'data.id: data.target is "a" too; a column has one role'),
+        (
+            ["data.target=a", "data.categorical=[a]"],
+            'data.categorical: data.target keeps "a" from the model, so it is no category',
+        ),
+        (
+            ["model.source={kind: python, path: 'm:f'}"],
+            (
+                "model.source.classes: expected at least two class names, in the order of the output's columns; "
+                "or set model.output: value"
+            ),
+        ),
+        (
+            ["model.source={kind: python, path: 'm:f', classes: [a, b]}", "model.output=value"],
+            "model.source.classes: a model with output: value has no classes; remove them, or set output: probability",
+        ),
+        (["data.source.names=[a, a]"], 'data.source.names: "a" stands twice'),
+        (["report.formats=[pdf, pdf]"], 'report.formats: "pdf" stands twice'),
+        (
+            ["data.source.encoding=hex"],
+            'data.source.encoding: expected the name of a text encoding, such as utf-8 or latin-1, got "hex"',
+        ),
+        (["data.source.sep=ab"], 'data.source.sep: expected a single character, got "ab"'),
+    ],
+)
+def test_settings_that_do_not_go_together(options: list[str], message: str) -> None:
+    assert refused(SMALL, *options).endswith(f": {message}")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "1:1: the file holds no settings; `limekiln init` writes a config to start from"),
+        ("# nothing\n", "1:1: the file holds no settings; `limekiln init` writes a config to start from"),
+        ("- a\n", "1:1: expected keys such as model and data, got a list"),
+        ("model:\n\tname: x\n", "2:1: a tab cannot indent YAML; use blanks"),
+        ("a: 'x\nb: 2\n", "1:4: the quote that opens here is never closed"),
+        ("a: 1\nb: 2\na: 3\n", '3:1: the key "a" stands twice, first on line 1'),
+        ("a: &x 1\n", "1:4: an anchor (&x) is not allowed in a config; write the value where it is used"),
+        ("a: *x\n", "1:4: an alias (*x) is not allowed in a config; write the value out"),
+        (
+            "a: !!python/object/apply:os.system [id]\n",
+            (
+                "1:4: a tag (tag:yaml.org,2002:python/object/apply:os.system) is not allowed in a config; "
+                "write the plain value"
+            ),
+        ),
+        ("a: 1\n---\nb: 1\n", "2:1: a second document; a config is one document"),
+        ("[[1]]: 2\n", "1:1: a key must be a single word or text"),
+        ("a: " + "[" * 30, "1:24: nested more than 20 levels deep"),
+        ("a: \x00", "1:4: the character U+0000 is not allowed in YAML"),
+        ('a: "\\ud800"', "1:4: the character U+D800 is not allowed in a text"),
+        ("a: " + "9" * 5000, "1:4: a number with too many digits"),
+        ("a: b: c\n", "1:5: not valid YAML: mapping values are not allowed here"),
+    ],
+)
+def test_text_that_is_no_config(text: str, message: str) -> None:
+    assert refused(text) == f"config.yaml:{message}"
+
+
+def test_a_billion_laughs_are_refused_at_the_first() -> None:
+    bomb = "a: &a [x, x]\n" + "".join(f"{b}: &{b} [*{a}, *{a}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True))
+    assert refused(bomb).startswith("config.yaml:1:4: an anchor")
+
+
+def test_files_that_cannot_be_read(folder: Path) -> None:
+    Path("config.yaml").write_bytes(b"model:\n  name: caf\xe9\n")
+    with pytest.raises(
+        ConfigError, match=re.escape("config.yaml:2:12: byte 0xe9 is not UTF-8; save the file as UTF-8")
+    ):
+        config.load(Path("config.yaml"))
+    with pytest.raises(
+        ConfigError, match=r"^confg.yaml: no such file; did you mean config.yaml\?; `limekiln init` writes"
+    ):
+        config.load(Path("confg.yaml"))
+    with pytest.raises(ConfigError, match="is a folder; name the config file in it"):
+        config.load(folder)
+    Path("config.yaml").write_bytes(b"#" * 1_000_001)
+    with pytest.raises(ConfigError, match="larger than 1,000,000 bytes"):
+        config.load(Path("config.yaml"))
+
+
+def test_options_win_over_the_file_and_are_kept() -> None:
+    options = ("sample.rows=all", "explain.features=5", "report.owner=Risk")
+    loaded = load(SMALL + "sample: {rows: 5}\nexplain:\n", *options)
+    assert loaded.settings.sample.rows == "all"
+    assert loaded.settings.explain.features == 5
+    assert loaded.settings.report.owner == "Risk"
+    assert loaded.overrides == options
+    assert "rows: 5" in loaded.text
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("rows", "--set rows: expected key=value, such as sample.rows=100"),
+        ("=1", "--set =1: expected key=value, such as sample.rows=100"),
+        ("a..b=1", "--set a..b=1: expected key=value, such as sample.rows=100"),
+        ("model.name.x=1", "--set model.name.x=1: model.name has no keys that could be set"),
+        ("model.name.x.y=1", "--set model.name.x.y=1: there are no keys under which x could be set"),
+        ("sample.rows=lots", '--set sample.rows=lots: sample.rows: expected an integer ≥ 1 or "all", got "lots"'),
+        ("a.b=1", "--set a.b=1: a: unknown key; expected "),
+        ("pick.budget={", "--set pick.budget={: not valid YAML: "),
+    ],
+)
+def test_errors_of_options_name_the_option(option: str, message: str) -> None:
+    assert refused(SMALL, option).startswith(message)
+
+
+def test_an_option_can_mend_the_file() -> None:
+    assert load(SMALL + "sample: {rows: lots}\n", "sample.rows=7").settings.sample.rows == 7
+
+
+def test_a_mapping_gives_the_same_settings_as_its_text(folder: Path) -> None:
+    values = {
+        "model": {"name": "ä: b", "version": "1.0", "source": {"kind": "skops", "path": Path("m.skops")}},
+        "data": {"source": {"kind": "csv", "path": "d.csv", "sep": "\t", "names": ["no", "1", "a: b", ""]}},
+        "sample": {"rows": np.int64(3)},
+    }
+    loaded = config.from_mapping(values, folder)
+    assert loaded.settings.sample.rows == 3
+    assert load(loaded.text).settings == loaded.settings
+    assert load(loaded.text).sha256 == loaded.sha256
+    assert config.from_mapping(loaded.settings, folder) == loaded
+    assert loaded.folder == folder
+
+
+def test_errors_of_a_mapping_have_no_line() -> None:
+    with pytest.raises(ConfigError, match=r"^config: sample.rows: expected an integer ≥ 1 or \"all\", got 0$"):
+        config.from_mapping({"sample": {"rows": 0}, **dict(YAML(typ="safe").load(SMALL))}, Path())
+    with pytest.raises(
+        ConfigError, match=r"^config: model: expected a text, a number, a list or a dict, got a value of type"
+    ):
+        config.from_mapping({"model": object()}, Path())
+
+
+def test_the_starter_is_a_config_of_defaults_with_every_key_explained() -> None:
+    text = config.starter()
+    loaded = load(text)
+    smallest = {
+        "model": {"name": loaded.settings.model.name, "source": {"kind": "skops", "path": "model.skops"}},
+        "data": {"source": {"kind": "csv", "path": "data.csv"}},
+    }
+    assert loaded.settings == config.from_mapping(smallest, Path()).settings
+    there = {name for name, _ in keys_of(config.schema(), config.schema())}
+    elsewhere = {"model.source.classes", *(name for name in there if name.startswith("data.background."))}
+    assert there - elsewhere == set(flat(YAML(typ="safe").load(text)))
+
+
+def flat(values: Mapping[str, Any], path: str = "") -> Iterator[str]:
+    for key, value in values.items():
+        yield f"{path}{key}"
+        if isinstance(value, Mapping):
+            yield from flat(value, f"{path}{key}.")
+
+
+def test_the_schema_says_what_every_key_means() -> None:
+    schema = config.schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert schema["title"] == "limekiln config"
+    silent = [
+        name for name, inner in keys_of(schema, schema) if not name.endswith("kind") and not described(inner, schema)
+    ]
+    assert silent == []
+    jsonschema.validate(YAML(typ="safe").load(config.starter()), schema)
+
+
+def described(inner: Mapping[str, Any], root: Mapping[str, Any]) -> bool:
+    if "$ref" in inner:
+        inner = {**root["$defs"][inner["$ref"].rsplit("/", 1)[1]], **inner}
+    return bool(inner.get("description"))
+
+
+def test_reading_a_config_imports_nothing_heavy() -> None:
+    code = "import sys, limekiln.config; print([m for m in ('numpy', 'pandas', 'sklearn', 'dask') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+KEYS = (
+    st.sampled_from([*Settings.model_fields, "source", "kind", "path", "rows", "features", "names", "0", "é"])
+    | st.text()
+)
+SCALARS = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(["csv", "skops", "python"])
+)
+TREES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3), max_leaves=6
+)
+YAMLISH = st.text(alphabet=st.sampled_from(list("ab:-?[]{}#&*!|>'\"%@`\t\n ,.~0x\\uU\x85\u2028é")), max_size=60)
+
+
+def survives(data: bytes, folder: Path) -> None:
+    path = folder / "any.yaml"
+    path.write_bytes(data)
+    try:
+        config.load(path)
+    except ConfigError as error:
+        assert str(error).startswith(str(path))  # noqa: PT017 - most texts are refused, a few may be configs
+
+
+@given(st.binary() | st.text().map(lambda t: t.encode("utf-8", "surrogatepass")) | YAMLISH.map(str.encode))
+def test_no_bytes_make_it_fall(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
+    survives(data, tmp_path_factory.getbasetemp())
+
+
+@given(st.sampled_from(["model", "data", "sample", "explain.features", "data.source"]), YAMLISH)
+def test_no_value_of_an_option_makes_it_fall(key: str, text: str) -> None:
+    path = Path(__file__).with_name("none.yaml")
+    document = config._Document(str(path), read(SMALL), read(SMALL).value)
+    try:
+        document.override(f"{key}={text}")
+        config._validated(document)
+    except ConfigError as error:
+        assert key in str(error)  # noqa: PT017 - either is right, a traceback is not
+
+
+PLACES = sorted(
+    {name for name, _ in keys_of(config.schema(), config.schema())} | {"new", "data.new", "sample.rows.new"}
+)
+
+
+@given(st.lists(st.tuples(st.sampled_from(PLACES), TREES), min_size=1, max_size=3))
+def test_no_values_anywhere_make_it_fall(changes: list[tuple[str, Any]]) -> None:
+    values: dict[str, Any] = YAML(typ="safe").load(config.starter())
+    for place, value in changes:
+        *sections, key = place.split(".")
+        section = values
+        for name in sections:
+            inner = section.get(name)
+            section[name] = section = inner if isinstance(inner, dict) else {}
+        section[key] = value
+    try:
+        config.from_mapping(values, Path())
+    except ConfigError as error:
+        assert all(line.startswith("config: ") for line in str(error).split("\n"))  # noqa: PT017 - as above
+
+
+@given(TREES)
+def test_plain_values_written_as_yaml_are_read_back(value: Any) -> None:
+    text = json.dumps({"a": value}, ensure_ascii=True)
+    try:
+        tree = read(text)
+    except YamlProblem:
+        return
+    assert same(tree.value, {"a": value})
+
+
+def same(found: Any, written: Any) -> bool:
+    if isinstance(written, dict):
+        return (
+            isinstance(found, dict)
+            and found.keys() == written.keys()
+            and all(same(found[k], written[k]) for k in found)
+        )
+    if isinstance(written, list):
+        return isinstance(found, tuple) and len(found) == len(written) and all(map(same, found, written))
+    if isinstance(written, float) and not np.isfinite(written):
+        return bool(found == {np.inf: "Infinity", -np.inf: "-Infinity"}.get(written, "NaN"))
+    return bool(found == written and type(found) is type(written))
