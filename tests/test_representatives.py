@@ -29,7 +29,9 @@ def frame(seed: int, n: int) -> pd.DataFrame:
     )
 
 
-def explained(seed: int, n: int, cut: Discretizer = "quartile", density: float = 0.6) -> tuple[Space, LocalExplanations]:
+def explained(
+    seed: int, n: int, cut: Discretizer = "quartile", density: float = 0.6
+) -> tuple[Space, LocalExplanations]:
     rng, table = np.random.default_rng(seed), frame(seed, n)
     space = spaces.fit(table, discretizer=cut)
     weights = np.where(rng.random((n, 4)) < density, rng.normal(size=(n, 4)), 0.0)

@@ -151,11 +151,12 @@ def explain(
         InputError: the arguments or the frame are wrong.
         RunError: the model failed on too many rows.
     """
-    model = Model.from_function(predict, classes=None if classes is None else tuple(str(c) for c in classes))
+    model = Model.from_function(predict, classes=classes)
+    named = [] if classes is None else list(model.classes)
     content = {
         "model": {
             "name": name,
-            "source": {"kind": "python", "path": "in_memory:predict"},
+            "source": {"kind": "python", "path": "in_memory:predict", "classes": named},
             "output": "value" if classes is None else "probability",
         },
         "data": {"source": {"kind": "csv", "path": "in memory"}, "categorical": list(categorical)},

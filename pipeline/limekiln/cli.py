@@ -4,12 +4,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from limekiln.errors import LimekilnError
-from limekiln.values import Listener
+
+if TYPE_CHECKING:
+    from limekiln.values import Listener
 
 INTERRUPTED = 130
 
@@ -148,8 +150,7 @@ def explain(
         loaded = configs.load(config, overrides or ())
         with _progress() as listener:
             local = kiln.explain_row(loaded, row, listener)
-        folder = loaded.folder / loaded.settings.output / store.slug(loaded.settings.model.name)
-        path = html or folder / "rows" / f"{store.slug(row)}.html"
+        path = html or kiln.runs_folder(loaded) / "rows" / f"{store.slug(row)}.html"
         path.parent.mkdir(parents=True, exist_ok=True)
         store.write_text(path, render_local(local))
         _print_local(local)
@@ -201,7 +202,7 @@ def _errors(*, debug: bool) -> Iterator[None]:
 
 
 @contextmanager
-def _progress() -> Iterator[Listener]:
+def _progress() -> Iterator["Listener"]:
     """A bar on a terminal, one line a tenth of a stage elsewhere."""
     if not sys.stderr.isatty():
         yield _log_lines()
@@ -221,7 +222,7 @@ def _progress() -> Iterator[Listener]:
         yield draw
 
 
-def _log_lines() -> Listener:
+def _log_lines() -> "Listener":
     said: dict[str, int] = {}
 
     def log(event: Any) -> None:

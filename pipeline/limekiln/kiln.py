@@ -1,5 +1,6 @@
 """What the commands do: read the inputs, fire the stages, store the run, draw the report."""
 
+import os
 import platform
 import time
 from collections.abc import Iterable
@@ -96,7 +97,7 @@ def run(config: LoadedConfig, listener: Listener = silent, *, resume: bool = Fal
         RunError: too many rows failed, or the folder could not be written.
     """
     started = datetime.now(UTC)
-    parent = config.folder / config.settings.output / store.slug(config.settings.model.name)
+    parent = runs_folder(config)
     clock = time.perf_counter()
     inputs = read_inputs(config)
     reading = time.perf_counter() - clock
@@ -109,6 +110,12 @@ def run(config: LoadedConfig, listener: Listener = silent, *, resume: bool = Fal
         timings = {"read": reading, **fired.seconds}
         manifest = manifest.model_copy(update={"timings": _rounded(timings)})
         return _store(staging, parent / run_id, RunRecord(fired.results, manifest, fired.tables))
+
+
+def runs_folder(config: LoadedConfig) -> Path:
+    """Where the runs of the config's model go."""
+    place = config.folder / config.settings.output / store.slug(config.settings.model.name)
+    return Path(os.path.normpath(place))  # as a reader would write it; not resolved, links stay links
 
 
 def render(folder: Path) -> Finished:
@@ -247,7 +254,7 @@ def make_manifest(
 ) -> Manifest:
     """The manifest of a run before its files are written: `timings` and `files` are still empty."""
     settings, (run_id, started) = config.settings, identity
-    previous = store.newest(config.folder / settings.output / store.slug(settings.model.name), before=run_id)
+    previous = store.newest(runs_folder(config), before=run_id)
     return Manifest(
         run_id=run_id,
         limekiln=limekiln.__version__,

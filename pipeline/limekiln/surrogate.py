@@ -123,7 +123,7 @@ def fit(m: Moments, mask: Mask | None = None, ridge: float = RIDGE) -> Surrogate
     else:
         chosen = m.gram[:, None] * (mask[..., :, None] & mask[..., None, :])
         target = np.swapaxes(m.cross, 1, 2) * mask
-        coef = np.linalg.solve(chosen + penalty, target[..., None])[..., 0] * mask
+        coef = np.where(mask, np.linalg.solve(chosen + penalty, target[..., None])[..., 0], 0.0)
     explained = 2 * np.einsum("bcd,bdc->bc", coef, m.cross) - np.einsum("bcd,bde,bce->bc", coef, m.gram, coef)
     varies = m.y_square > 0
     r2 = np.where(varies, explained / np.where(varies, m.y_square, 1.0), np.nan)
@@ -167,10 +167,13 @@ def _lasso_path(m: Moments, k: int) -> Mask:
     """Walks the lasso path from its dense end to the first step with at most k features, as lime does."""
     B, d, C = m.cross.shape
     mask = np.zeros((B, C, d), dtype=bool)
+    # the path ends at an absolute penalty; correlations make that end independent of the output's unit
+    unit = np.sqrt(m.y_square * np.einsum("bii->bi", m.gram).max(axis=1, keepdims=True))
+    correlation = np.divide(m.cross, unit[:, None], out=np.zeros_like(m.cross), where=unit[:, None] > 0)
     for b in range(B):
         for c in range(C):
             _, _, path = lars_path_gram(
-                Xy=m.cross[b, :, c].copy(), Gram=m.gram[b].copy(), n_samples=1, method="lasso", return_path=True
+                Xy=correlation[b, :, c].copy(), Gram=m.gram[b].copy(), n_samples=1, method="lasso", return_path=True
             )
             sizes = np.count_nonzero(path, axis=0)
             step = next((s for s in range(path.shape[1] - 1, 0, -1) if sizes[s] <= k), 1)

@@ -78,8 +78,10 @@ def credit() -> RunRecord:
 def animals() -> RunRecord:
     """Seven classes, 16 features."""
     names = ("amphibian", "bird", "fish", "insect", "invertebrate", "mammal", "reptile")
-    features = tuple("hair feathers eggs milk airborne aquatic predator toothed backbone breathes venomous fins "
-                     "legs tail domestic catsize".split())  # fmt: skip
+    features = (
+        "hair", "feathers", "eggs", "milk", "airborne", "aquatic", "predator", "toothed", "backbone", "breathes",
+        "venomous", "fins", "legs", "tail", "domestic", "catsize",
+    )  # fmt: skip
     counts = dict(zip(names, (4, 20, 13, 8, 10, 41, 5), strict=True))
     return make(classes=counts, features=features, title="Zoo animals", model="Zoo", budget=4)
 
@@ -96,7 +98,9 @@ def houses() -> RunRecord:
 def nasty() -> RunRecord:
     """Names and values that want to break the page."""
     classes = {"<b>bold</b>": 60, "طبقة": 40}
-    return make(classes=classes, features=NASTY, title="<i>Nasty</i> {{ names }}", model="M & <M>", budget=3, values=NASTY)
+    return make(
+        classes=classes, features=NASTY, title="<i>Nasty</i> {{ names }}", model="M & <M>", budget=3, values=NASTY
+    )
 
 
 def many() -> RunRecord:
@@ -154,7 +158,10 @@ def make(  # one record has many facts; every caller names them
             )
         )
     scopes = [s for s, rows in every.items() if rows] if task == "classification" else [ALL_CLASSES] * bool(explained)
-    picks = tuple(_pick(rng, scope, every[scope], classes, features, values, budget, scale) for scope in scopes)
+    picks = tuple(
+        _pick(rng, scope, every[scope], classes=classes, features=features, values=values, budget=budget, scale=scale)
+        for scope in scopes
+    )
     results = Results(
         model=ModelFacts(
             name=model, version="2026-11", task=task, output="probability" if task == "classification" else "value",
@@ -164,7 +171,9 @@ def make(  # one record has many facts; every caller names them
             source="examples/credit/german_credit.csv", rows=counts.requested, target="creditability", id=None,
             sha256="b" * 64,
             features=tuple(
-                FeatureFacts(name=f, kind="continuous" if i % 3 == 1 else "categorical", values=4, missing=0, constant=False)
+                FeatureFacts(
+                    name=f, kind="continuous" if i % 3 == 1 else "categorical", values=4, missing=0, constant=False
+                )
                 for i, f in enumerate(features)
             ),
         ),
@@ -231,6 +240,7 @@ def _pick(
     rng: np.random.Generator,
     scope: str,
     rows: int,
+    *,
     classes: dict[str, int],
     features: Sequence[str],
     values: Sequence[str] | None,

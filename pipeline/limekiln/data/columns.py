@@ -95,10 +95,7 @@ def _from_objects(values: pd.Series, place: str) -> pd.Series:
     if inferred in {"string", "boolean"}:
         return values
     if inferred in _NUMBERS_IN_OBJECTS:
-        try:
-            return pd.Series(pd.to_numeric(values.where(values.notna(), np.nan)), index=values.index, name=values.name)
-        except (TypeError, ValueError, OverflowError):
-            return values.astype(np.float64)
+        return _as_numbers(values)
     kinds = [_value_kind(value) for value in values[values.notna()]]
     rows = [int(row) for row in np.flatnonzero(values.notna().to_numpy())]
     other = next((i for i, kind in enumerate(kinds) if kind != kinds[0]), None)
@@ -106,6 +103,14 @@ def _from_objects(values: pd.Series, place: str) -> pd.Series:
         raise InputError(f"{place} holds {_refused(kinds[0])}")
     first, second = (f"{kinds[i]} in row {rows[i]} ({_short(values.iloc[rows[i]])})" for i in (0, other))
     raise InputError(f"{place} mixes types: {first}, {second}; make it one type (rows count from 0)")
+
+
+def _as_numbers(values: pd.Series) -> pd.Series:
+    try:
+        numbers = pd.Series(pd.to_numeric(values.where(values.notna(), np.nan)), index=values.index, name=values.name)
+    except (TypeError, ValueError, OverflowError):
+        return values.astype(np.float64)
+    return numbers.astype(np.float64) if numbers.dtype == object else numbers
 
 
 def _refused(kind: str) -> str:

@@ -9,7 +9,7 @@ import csv
 import io
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
@@ -47,7 +47,7 @@ def parse(file: File, source: CsvSource, as_text: Sequence[str] = ()) -> pd.Data
             table = _table(text, source, names)
             for name in as_text:
                 if name in names:
-                    table[name] = _table(text, source, names, usecols=[name], dtype=str, na_filter=False)[name]
+                    table[name] = _table(text, source, names, text_of=name)[name]
     except pd.errors.EmptyDataError:
         return pd.DataFrame(columns=pd.Index(names))
     except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
@@ -60,8 +60,9 @@ def parse(file: File, source: CsvSource, as_text: Sequence[str] = ()) -> pd.Data
     return table
 
 
-def _table(text: str, source: CsvSource, names: Sequence[str], **options: Any) -> pd.DataFrame:
-    table: pd.DataFrame = pd.read_csv(
+def _table(text: str, source: CsvSource, names: list[str], text_of: str | None = None) -> pd.DataFrame:
+    """All columns in the types that pandas finds; or one column as it is written."""
+    return pd.read_csv(
         io.StringIO(text),
         sep=source.sep,
         header=0 if source.names is None else None,
@@ -70,9 +71,10 @@ def _table(text: str, source: CsvSource, names: Sequence[str], **options: Any) -
         skipinitialspace=source.skipinitialspace,
         na_values=list(source.na_values),
         low_memory=False,
-        **options,
+        usecols=None if text_of is None else [text_of],
+        dtype=None if text_of is None else str,
+        na_filter=text_of is None,
     )
-    return table
 
 
 def _decoded(file: File, encoding: str) -> str:

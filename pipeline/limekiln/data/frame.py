@@ -1,7 +1,7 @@
 """A table and the config's roles of its columns → the frame that the model is asked with."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Final
 
@@ -54,23 +54,19 @@ class Frame:
         raise InputError(_no_column(self.source, name, [*self.features.columns, *self.others.columns]))
 
 
-def make(
-    raw: RawTable, settings: DataSettings, *, model_features: Sequence[str] | None, background: bool = False
-) -> Frame:
+def make(raw: RawTable, settings: DataSettings, *, model_features: Sequence[str] | None) -> Frame:
     """Split a table by the roles of its columns.
 
     Args:
         raw: the table.
         settings: which columns are target, id, excluded and categorical.
         model_features: the model's columns in its order; None takes every column that has no other role.
-        background: whether the rows only say what perturbations look like; those need features alone.
 
     Raises:
         InputError: a column is missing, named twice or of a type that no model takes; ids are missing or repeated.
     """
     check_names(raw.table.columns, raw.source)
     table = raw.table.reset_index(drop=True)
-    settings = _roles_that_are_there(settings, table) if background else settings
     target, key = settings.target, settings.id
     roles = (("data.target", target), ("data.id", key), *(("data.exclude", name) for name in settings.exclude))
     for role, name in roles:
@@ -88,24 +84,29 @@ def make(
         others=table.drop(columns=names),
         source=raw.source,
         sha256=raw.sha256,
-        notices=() if background else (*_left_over(table, settings, names), *_curious(features, raw.source)),
+        notices=(*_left_over(table, settings, names), *_curious(features, raw.source)),
     )
 
 
-def check_alike(frame: Frame, background: Frame) -> None:
-    """See that the background has the explained rows' features, with the same kinds of values.
+def make_background(raw: RawTable, settings: DataSettings, *, like: Frame) -> Frame:
+    """Take rows that only say what perturbations look like: they need no target, no id and no further column.
+
+    Args:
+        raw: the table.
+        settings: as of the explained rows.
+        like: the explained rows; the background gets the same features.
 
     Raises:
-        InputError: it has not; the message names the first difference.
+        InputError: a feature is missing, or holds another kind of values than in the explained rows.
     """
-    for name in frame.features.columns:
-        if name not in background.features.columns:
-            missing = _no_column(background.source, name, list(background.features.columns))
-            raise InputError(f"data.background: {missing}")
-        here, there = kind_of(background.features[name]), kind_of(frame.features[name])
+    target = settings.target if settings.target in raw.table.columns else None
+    bare = settings.model_copy(update={"target": target, "id": None, "exclude": ()})
+    made = make(raw, bare, model_features=list(like.features.columns))
+    for name in made.features.columns:
+        here, there = kind_of(made.features[name]), kind_of(like.features[name])
         if here != there and "nothing" not in {here, there}:
-            place = _place(background.source, name)
-            raise InputError(f"data.background: {place} holds {here}, but {there} in {frame.source}")
+            raise InputError(f"data.background: {_place(raw.source, name)} holds {here}, but {there} in {like.source}")
+    return replace(made, notices=())
 
 
 def in_memory(table: pd.DataFrame, target: Sequence[object] | pd.Series | None) -> Frame:
@@ -130,13 +131,6 @@ def in_memory(table: pd.DataFrame, target: Sequence[object] | pd.Series | None) 
     notices = tuple(_curious(features, IN_MEMORY))
     others = pd.DataFrame(index=named.index)
     return Frame(features, labels, _positions(len(named)), others, IN_MEMORY, fingerprint(table), notices)
-
-
-def _roles_that_are_there(settings: DataSettings, table: pd.DataFrame) -> DataSettings:
-    target = settings.target if settings.target in table.columns else None
-    apart = (*settings.exclude, *(() if settings.id is None else (settings.id,)))
-    exclude = tuple(name for name in apart if name in table.columns)
-    return settings.model_copy(update={"target": target, "id": None, "exclude": exclude})
 
 
 def _feature_names(

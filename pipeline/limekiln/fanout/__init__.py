@@ -54,7 +54,7 @@ class Executor(Protocol):
             function: A module-level function that depends on its arguments alone; a worker that dies has its
                 items done again elsewhere.
             shared: A picklable value, sent to each worker once a stage.
-            items: Picklable values; one should be worth some tens of milliseconds.
+            items: Picklable values, each worth a tenth of a second of work or more; less makes workers idle.
             label: The stage's name in messages, the manifest and task keys; never data.
             done: Called with the number of items finished so far, just before each result is yielded.
 

@@ -2,8 +2,9 @@
 # (dask annotates its classes, but not all of their constructors and methods)
 """Dask: local workers, a scheduler that already runs, and how a stage is handed to either.
 
-The only module that imports dask. Measured on two cores: workers start in 1 to 7 s, an item sent to one costs
-2 to 3 ms.
+The only module that imports dask. Measured on two cores: workers start in 1 to 7 s, an empty item takes about
+10 ms, nearly all of it delay that passes unseen while others are worked on: two workers did items of 20 ms at 80 %
+of their ideal pace, items of 100 ms at 95 %.
 """
 
 import asyncio

@@ -127,7 +127,10 @@ def _called(model: Model, frame: pd.DataFrame) -> Any:
 def _shaped(model: Model, answer: Any, n: int) -> Array:
     """What a model gave as (n, C) floats. Raises PredictionError where it is nothing like that."""
     try:
-        outputs = np.asarray(answer, dtype=np.float64)
+        found = np.asarray(answer)
+        if answer is None or found.dtype.kind not in "biufO":
+            raise TypeError("no numbers")  # noqa: TRY301 - one message for all that is none
+        outputs = found.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise PredictionError(f"the model gave {_what(answer)}, expected numbers") from error
     if model.task == "regression" and outputs.shape == (n,):

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from limekiln.record import ALL_CLASSES, ClassFacts, Pick, Results, RunRecord, Score
 from limekiln.report.figures import Bar, stacked_bar
 from limekiln.report.names import Name, Sentence, join, name, say
-from limekiln.report.voice import Voice, class_name, fit_words, reading_order, voice
+from limekiln.report.voice import LOW_FIT, Voice, class_name, fit_words, reading_order, voice
 from limekiln.report.words import NONE, count, day, decimals, is_number, number, percent, plural
 
 _FOUND = 3
 _CLASSES_NAMED = 4
 _PANELS = 3
-_PANEL_ROWS = 7
+_PANEL_ROWS = 8
 _PANEL_WIDTH = {1: 560, 2: 264, 3: 160}
 _NOTICES = 4
 
@@ -23,6 +23,16 @@ class Figure:
     value: str
     label: str
     note: str
+    low: bool = False
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found for one class."""
+
+    name: Name
+    rows: str
+    text: Sentence
 
 
 @dataclass(frozen=True)
@@ -51,7 +61,8 @@ class Cover:
     facts: tuple[tuple[str, Name], ...]
     intended_use: Name | None
     verdict: Sentence
-    found: tuple[Sentence, ...]
+    caution: str
+    found: tuple[Found, ...]
     found_more: str
     sure: tuple[Sentence, ...]
     figures: tuple[Figure, ...]
@@ -79,6 +90,7 @@ def build(record: RunRecord) -> Cover:
         facts=_facts(record),
         intended_use=name(use, 300) if use else None,
         verdict=verdict(results, says),
+        caution=_caution(results),
         found=() if says.regression else tuple(_found(c) for c in shown),
         found_more=f"{count(left, 'more class', 'more classes')} in section 2." if left and not says.regression else "",
         sure=sure(results),
@@ -93,14 +105,14 @@ def build(record: RunRecord) -> Cover:
 
 def verdict(results: Results, says: Voice) -> Sentence:
     """The one sentence to take away: what weighs most in the explanations."""
-    whole = next((c for c in reading_order(results.classes) if c.rows), None)
-    if results.counts.explained == 0 or whole is None or not whole.features:
+    whole = next((used(c.features) for c in reading_order(results.classes) if c.rows), ())
+    if not results.counts.explained or not whole:
         return say("No row could be explained, so this run says nothing about the model.")
-    tops = join(tuple(name(s.feature) for s in whole.features[:_FOUND]))
+    tops = join(tuple(name(s.feature) for s in whole[:_FOUND]))
     rows = results.counts.explained
     what = "the output of the model" if says.regression else "the class that the model predicts"
     over = "In the one row explained" if rows == 1 else f"Over the {count(rows, 'row')} explained"
-    return say(f"{over}, ", *tops, f" {_weigh(whole.features[:_FOUND])} most in explaining {what}.")
+    return say(f"{over}, ", *tops, f" {_weigh(whole[:_FOUND])} most in explaining {what}.")
 
 
 def sure(results: Results) -> tuple[Sentence, ...]:
@@ -111,22 +123,31 @@ def sure(results: Results) -> tuple[Sentence, ...]:
         numbers = f"median R² {number(fidelity.median, 2)}"
         if fidelity.below_half is not None:
             numbers += f"; {percent(fidelity.below_half)} of rows below 0.5"
-        warning = ". Read every importance here with caution." if fit_words(fidelity.median) == "poorly" else "."
-        lines.append(say(f"The local explanations follow the model {fit_words(fidelity.median)} ({numbers}){warning}"))
+        lines.append(say(f"The local explanations follow the model {fit_words(fidelity.median)} ({numbers})."))
     elif results.counts.explained:
         lines.append(say("The fidelity of the local explanations could not be measured."))
     if results.counts.failed:
         failed = count(results.counts.failed, "row")
-        lines.append(say(f"{failed} of {results.counts.requested:,} could not be explained and left no trace here."))
+        lines.append(say(f"{failed} of {results.counts.requested:,} could not be explained; section 5 lists them."))
     pick = main_pick(results)
     if pick is not None and pick.rows:
         lines.append(certificate(pick))
     return tuple(lines)
 
 
+def _caution(results: Results) -> str:
+    median = results.fidelity.median
+    if median is None or median >= LOW_FIT:
+        return ""
+    return (
+        "Read this with caution: around most rows a straight line follows the model poorly, so single explanations are "
+        "not reliable and close ranks are ties."
+    )
+
+
 def certificate(pick: Pick) -> Sentence:
     """What the pick covers, and what no pick of its size can exceed."""
-    places = decimals([pick.total])
+    places = decimals([pick.total]) + 1
     covered, total, bound = (number(v, places) for v in (pick.covered, pick.total, pick.upper_bound))
     first = f"This pick covers {covered} of {total} ({percent(_share(pick.covered, pick.total))}) of the importance"
     if pick.optimal:
@@ -174,23 +195,28 @@ def _merge(facts: list[tuple[str, Name]]) -> list[tuple[str, Name]]:
     return merged
 
 
-def _found(facts: ClassFacts) -> Sentence:
+def _found(facts: ClassFacts) -> Found:
     rows = count(facts.rows, "row")
     if not facts.rows or not facts.features:
-        return say(class_name(facts.name), ": no explained row is predicted so, nothing can be said.")
-    tops = facts.features[:_FOUND]
-    parts: list[str | Name] = [class_name(facts.name), f" ({rows}): "]
+        return Found(class_name(facts.name), rows, say("no explained row is predicted so; nothing can be said."))
+    tops = used(facts.features)[:_FOUND]
+    parts: list[str | Name] = []
     for i, score in enumerate(tops):
         glue = "" if i == 0 else " and " if i == len(tops) - 1 else ", "
         parts += [glue, name(score.feature), f" ({percent(score.share)})"]
-    return say(*parts, ".")
+    return Found(class_name(facts.name), rows, say(*parts, "."))
 
 
 def _figures(results: Results) -> tuple[Figure, ...]:
     counts, fidelity = results.counts, results.fidelity
     below = f"{percent(fidelity.below_half)} of rows below 0.5" if is_number(fidelity.below_half) else "not measured"
     figures = [
-        Figure(number(fidelity.median, 2) if fidelity.median is not None else NONE, "median fidelity, R²", below),
+        Figure(
+            number(fidelity.median, 2) if fidelity.median is not None else NONE,
+            "median fidelity, R²",
+            below,
+            low=bool(_caution(results)),
+        ),
         Figure(
             f"{counts.explained:,}",
             f"{plural(counts.explained, 'row')} explained",
@@ -228,8 +254,9 @@ def _picture_note(says: Voice, panels: int) -> str:
 
 def _panels(results: Results, classes: tuple[ClassFacts, ...], says: Voice) -> tuple[CoverPanel, ...]:
     named = [c for c in classes if c.name != ALL_CLASSES]
-    drawn = [c for c in (named if len(named) <= _PANELS else classes[:1]) if c.features]
-    scores = [score_of(s, results) for c in drawn for s in c.features[:_PANEL_ROWS]]
+    drawn = [c for c in (named if len(named) <= _PANELS else classes[:1]) if used(c.features)]
+    rows = _PANEL_ROWS - min(_NOTICES, len(results.notices))
+    scores = [score_of(s, results) for c in drawn for s in used(c.features)[:rows]]
     top, places = max(scores, default=0.0), decimals(scores)
     return tuple(
         CoverPanel(
@@ -249,11 +276,16 @@ def _panels(results: Results, classes: tuple[ClassFacts, ...], says: Voice) -> t
                     ),
                     number(score_of(s, results), places),
                 )
-                for s in c.features[:_PANEL_ROWS]
+                for s in used(c.features)[:rows]
             ),
         )
         for c in drawn
     )
+
+
+def used(scores: tuple[Score, ...]) -> tuple[Score, ...]:
+    """The scores that rest on at least one explanation."""
+    return tuple(s for s in scores if s.support)
 
 
 def score_of(score: Score, results: Results) -> float:

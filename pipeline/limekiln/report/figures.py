@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from limekiln.report.words import percent
+
 Sign = Literal["for", "against"]
 BAR_HEIGHT = 11
 _HATCH_STEP = 4
@@ -128,7 +130,7 @@ def diverging_bar(title: str, weight: float, *, reach: float, width: float = 150
 
 def coverage_steps(title: str, alt: str, covered: Sequence[float], bound: Sequence[float]) -> Steps:
     """The curve from shares of the total, one for each number of rows picked."""
-    width, height, left, right, top, bottom = 460.0, 250.0, 40.0, 356.0, 12.0, 212.0
+    width, height, left, right, top, bottom = 460.0, 216.0, 40.0, 356.0, 10.0, 180.0
     n = len(covered)
 
     def x(rows: float) -> float:
@@ -158,8 +160,8 @@ def coverage_steps(title: str, alt: str, covered: Sequence[float], bound: Sequen
         covered=_path(steps),
         bound=_path(ceiling),
         between=f"{_path(steps)} {back} Z" if n else "",
-        covered_label=(_r(low + 4), f"covered: {covered[-1]:.0%}" if n else ""),
-        bound_label=(_r(high + 4), f"at most: {min(1.0, bound[-1]):.0%}" if n else ""),
+        covered_label=(_r(low + 4), f"covered: {percent(covered[-1])}" if n else ""),
+        bound_label=(_r(high + 4), f"at most: {percent(min(1.0, bound[-1]))}" if n else ""),
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from limekiln.record import ALL_CLASSES, ClassFacts, Results, RunRecord, Score
-from limekiln.report.cover import score_of
+from limekiln.report.cover import score_of, used
 from limekiln.report.figures import Bar, shade, stacked_bar
 from limekiln.report.names import Name, Sentence, fit, join, name, say
 from limekiln.report.voice import Voice, class_name, fit_words, reading_order, voice
@@ -19,6 +19,8 @@ _MANY = 6
 _HEAT_ROWS = 20
 _HEAT_OF_EACH = 5
 _UPRIGHT = 6
+_TURNED_EMS = 10.6
+_FINE = 0.1
 _EMPTY_CELL = "no value"
 
 Interval = tuple[float, float]
@@ -99,6 +101,7 @@ def build(record: RunRecord) -> Importances:
     table = record.tables["importances"]
     classes = reading_order(results.classes)
     intervals = _intervals(table)
+    ink = _Ink(results, says, intervals)
     limit = _VALUES if len(classes) <= _MANY else _VALUES_OF_MANY
     feature_top = _scale([s for c in classes for s in c.features], results, intervals)
     value_top = _scale([s for c in classes for s in c.values[:limit]], results, intervals)
@@ -112,10 +115,10 @@ def build(record: RunRecord) -> Importances:
                 anchor=f"class-{i}",
                 title=class_name(c.name),
                 intro=_intro(c, says),
-                features=_rows(c, c.features, feature_top, results, says, intervals),
-                features_more=_more(c.n_features - len(c.features), "feature"),
-                values=_rows(c, c.values[:limit], value_top, results, says, intervals),
-                values_more=_more(_count(table, c.name, "value") - len(c.values[:limit]), "value"),
+                features=_rows(c, used(c.features), feature_top, ink),
+                features_more=_more(c.n_features - len(used(c.features)), "feature") if c.rows else "",
+                values=_rows(c, used(c.values)[:limit], value_top, ink),
+                values_more=_more(_count(table, c.name, "value") - len(used(c.values)[:limit]), "value"),
                 weak=_weak(c, results),
             )
             for i, c in enumerate(classes, start=1)
@@ -147,8 +150,8 @@ def _intro(facts: ClassFacts, says: Voice) -> Sentence:
         first = f"{rows} explained."
     else:
         first = f"{rows} predicted so."
-    tops = tuple(name(s.feature) for s in facts.features[:3])
-    led: tuple[str | Name, ...] = (" First: ", *join(tops), ".") if tops else ()
+    tops = tuple(name(s.feature) for s in used(facts.features)[:3])
+    led: tuple[str | Name, ...] = (" They rest most on ", *join(tops), ".") if tops else ()
     fidelity = facts.fidelity
     if fidelity.median is None:
         return say(first, *led)
@@ -157,9 +160,17 @@ def _intro(facts: ClassFacts, says: Voice) -> Sentence:
     return say(first, *led, f"{how} (median R² {number(fidelity.median, 2)}{below}).")
 
 
-def _rows(
-    facts: ClassFacts, scores: Sequence[Score], top: float, results: Results, says: Voice, intervals: Intervals
-) -> tuple[ScoreRow, ...]:
+@dataclass(frozen=True)
+class _Ink:
+    """What every row of a table is written with."""
+
+    results: Results
+    says: Voice
+    intervals: Intervals
+
+
+def _rows(facts: ClassFacts, scores: Sequence[Score], top: float, ink: _Ink) -> tuple[ScoreRow, ...]:
+    results, says, intervals = ink.results, ink.says, ink.intervals
     places = decimals(score_of(s, results) for s in scores)
     rows = []
     for s in scores:
@@ -197,7 +208,7 @@ def _more(n: int, what: str) -> str:
 
 
 def _weak(facts: ClassFacts, results: Results) -> str:
-    weak = sum(not s.supported for s in (*facts.features, *facts.values))
+    weak = any(not s.supported for s in (*used(facts.features), *used(facts.values)))
     least = results.method.min_support
     return f"† Used by fewer than {count(least, 'explanation')}; ranked after all others." if weak else ""
 
@@ -226,7 +237,9 @@ def _heat(table: pd.DataFrame, classes: Sequence[ClassFacts], says: Voice) -> He
     title = "Features × classes"
     if len(named) <= 1:
         only = "The model gives one value" if says.regression else "The model has one class"
-        return Heat(title, "", (), (), turned=False, rows=(), more="", instead=f"{only}, so there is nothing to compare.")
+        return Heat(
+            title, "", (), (), turned=False, rows=(), more="", instead=f"{only}, so there is nothing to compare."
+        )
     shares = _shares(table)
     features = _heat_features(named, shares)
     top = max((shares.get((c.name, f), 0.0) for c in named for f in features), default=0.0)
@@ -238,11 +251,9 @@ def _heat(table: pd.DataFrame, classes: Sequence[ClassFacts], says: Voice) -> He
             "as that class. Darker is more. A dash: no explanation of that class uses the feature."
         ),
         classes=tuple(class_name(c.name) for c in named),
-        heads=tuple(fit(c.name, 108, 11.5) for c in named),
+        heads=tuple(fit(c.name, _TURNED_EMS) for c in named),
         turned=len(named) > _UPRIGHT,
-        rows=tuple(
-            (name(f), tuple(_cell(shares.get((c.name, f)), top, c.name) for c in named)) for f in features
-        ),
+        rows=tuple((name(f), tuple(_cell(shares.get((c.name, f)), top, c.name) for c in named)) for f in features),
         more=_more(len(every) - len(features), "feature"),
         instead="" if features else "No row could be explained, so there is nothing to compare.",
     )
@@ -269,4 +280,5 @@ def _cell(share: float | None, top: float, class_: str) -> HeatCell:
     if share is None:
         return HeatCell("–", "none", "#5b6672", _EMPTY_CELL)
     fill, ink = shade(share, top)
-    return HeatCell(percent(share).rstrip("%"), fill, ink, f"{name(class_, 40).short}: {percent(share)}")
+    points = f"{100 * share:.{1 if top < _FINE else 0}f}"
+    return HeatCell(points, fill, ink, f"{name(class_, 40).short}: {percent(share)}")

@@ -36,7 +36,9 @@ def build(record: RunRecord) -> Method:
         steps=_steps(results),
         parameters=_parameters(results),
         strata=tuple((name(s.name, 60), f"{s.rows:,}", f"{s.taken:,}") for s in strata[:_STRATA]),
-        strata_more=f"and {count(len(strata) - _STRATA, 'more stratum', 'more strata')}" if len(strata) > _STRATA else "",
+        strata_more=f"and {count(len(strata) - _STRATA, 'more stratum', 'more strata')}"
+        if len(strata) > _STRATA
+        else "",
         columns=tuple(
             (
                 name(c.name),
@@ -66,7 +68,8 @@ def _columns_intro(data: DataFacts) -> str:
     if missing:
         text += f" {missing:,} {plural(missing, 'has', 'have')} missing values, which count as a value of their own."
     if constant:
-        text += f" {constant:,} {plural(constant, 'is', 'are')} constant, so {plural(constant, 'its', 'their')} weight is 0."
+        verb, whose = plural(constant, "is", "are"), plural(constant, "its", "their")
+        text += f" {constant:,} {verb} constant, so {whose} weight is 0."
     return text
 
 
@@ -85,8 +88,8 @@ def _steps(results: Results) -> tuple[tuple[str, Sentence], ...]:
         (
             "Importances.",
             say(
-                "NormLIME averages the local weights of the rows predicted as a class, so that a feature which few rows "
-                "use, but which weighs much there, is not diluted. "
+                "NormLIME averages the local weights of the rows predicted as a class, over the explanations that use "
+                "a feature, so that one which few rows use, but which weighs much there, is not diluted. "
                 + (
                     "A weight counts by its square over the sum of all weights of its row (weighted score)."
                     if method.score == "weighted"
@@ -98,8 +101,8 @@ def _steps(results: Results) -> tuple[tuple[str, Sentence], ...]:
         (
             "Representatives.",
             say(
-                f"SP-LIME picks up to {count(method.budget, 'row')} greedily. The bound printed with a pick comes from a "
-                "linear program's dual values, which are stored, so that anyone can check it without a solver."
+                f"SP-LIME picks up to {count(method.budget, 'row')} greedily. The bound printed with a pick comes from "
+                "the dual values of a linear program; they are stored, so that anyone can check it without a solver."
             ),
         ),
     )
@@ -123,8 +126,8 @@ def _local(method: MethodFacts) -> str:
         else f"Numbers were cut into intervals ({method.discretizer})"
     )
     return (
-        f"{scale}. For each row, a linear model was fitted to the model's output on the perturbed rows; those more like "
-        f"the row weigh more (kernel width {number(method.kernel_width)}). It keeps {kept} (selection: "
+        f"{scale}. For each row, a linear model was fitted to the model's output on the perturbed rows; those more "
+        f"like the row weigh more (kernel width {number(method.kernel_width)}). It keeps {kept} (selection: "
         f"{method.selection}). A weight says how much the row's own value of a feature, against other values, goes "
         "with a higher output of the linear model."
     )
@@ -159,17 +162,30 @@ def _parameters(results: Results) -> tuple[tuple[str, Name], ...]:
 def _limitations(results: Results) -> tuple[str, ...]:
     decision = "a prediction" if voice(results).regression else "a decision"
     return (
-        "These are findings about the model, not about the world. They do not say that a feature causes an outcome, "
-        "nor what would happen if it were changed.",
-        f"They are not reasons for {decision} about a person and must not be given to anyone as such, for example as "
-        "adverse-action reasons.",
-        "A local explanation is a straight line laid along the model near one row. Where the model bends or features "
-        "interact, the line misses it; the fidelity in section 5 says how much.",
-        "Perturbed rows mix values column by column. Some of them could not occur, and the model was not trained on "
-        "such rows; features that go together share or trade their weight.",
-        "An importance is an average over rows. A feature that matters much for few rows can stand below one that "
-        "matters a little for many.",
-        "The report supports a review of the model. It does not replace tests of its accuracy, its fairness, or its data.",
+        (
+            "These are findings about the model, not about the world. They do not say that a feature causes an "
+            "outcome, nor what would happen if it were changed."
+        ),
+        (
+            f"They are not reasons for {decision} about a person and must not be given to anyone as such, for example "
+            "as adverse-action reasons."
+        ),
+        (
+            "A local explanation is a straight line laid along the model near one row. Where the model bends or "
+            "features interact, the line misses it; the fidelity in section 5 says how much."
+        ),
+        (
+            "Perturbed rows mix values column by column. Some of them could not occur, and the model was not trained "
+            "on such rows; features that go together share or trade their weight."
+        ),
+        (
+            "An importance is an average over rows. A feature that matters much for few rows can stand below one that "
+            "matters a little for many."
+        ),
+        (
+            "The report supports a review of the model. It does not replace tests of its accuracy, its fairness, or "
+            "its data."
+        ),
     )
 
 
@@ -186,8 +202,8 @@ def _of_this_run(results: Results) -> tuple[Sentence, ...]:
     if counts.failed:
         lines.append(
             say(
-                f"{count(counts.failed, 'row')} of {counts.requested:,} could not be explained. If they differ from the "
-                "others, the importances do not speak for them."
+                f"{count(counts.failed, 'row')} of {counts.requested:,} could not be explained. If they differ from "
+                "the others, the importances do not speak for them."
             )
         )
     if counts.pool_failed:
@@ -198,7 +214,11 @@ def _of_this_run(results: Results) -> tuple[Sentence, ...]:
                          "somewhat other numbers."))  # fmt: skip
     for c in results.classes:
         if c.name != ALL_CLASSES and c.rows < results.method.min_support:
-            rows = "No explained row is" if c.rows == 0 else f"Only {count(c.rows, 'explained row')} {plural(c.rows, 'is', 'are')}"
+            rows = (
+                "No explained row is"
+                if c.rows == 0
+                else f"Only {count(c.rows, 'explained row')} {plural(c.rows, 'is', 'are')}"
+            )
             lines.append(say(f"{rows} predicted ", name(c.name), ": its importances rest on too little."))
     lines += [say(name(n.text, 400)) for n in results.notices]
     return tuple(lines)
@@ -217,7 +237,7 @@ def _glossary(results: Results) -> tuple[tuple[str, str], ...]:
         ("Coverage", "The summed importance of everything that the picked rows show, out of all there is to show."),
         ("Direction", direction),
         ("Explanation", "The weights of one row's local model, for one class or for the value predicted."),
-        ("Fidelity, R²", "How closely a local model follows the model near its row; 1 is perfect, 0 no better than a constant."),
+        ("Fidelity, R²", "How closely a local model follows the model near its row; 1 is perfect, 0 a mere constant."),
         ("Key", "What a row can show: a feature with one of its values, or a feature."),
         ("Local model, surrogate", "A linear model fitted to the model's output around one row."),
         ("NormLIME", "An average of local weights, normalised within each explanation, for each class."),

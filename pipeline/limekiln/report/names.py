@@ -12,12 +12,14 @@ from dataclasses import dataclass
 
 LIMIT = 72
 """Characters that a table cell prints of a name."""
+
 HINT = 1000
 """Characters that a tooltip repeats; the whole text stands in the list of long names."""
 
 _NOT_STORABLE = re.compile("[\x00\ud800-\udfff]")  # HTML drops NUL, UTF-8 has no lone surrogates
 _NOT_XML = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _RIGHT_TO_LEFT = frozenset(("R", "AL", "AN", "RLE", "RLO", "RLI", "LRE", "LRO", "LRI", "FSI", "PDF", "PDI"))
+_END = 5
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -95,16 +97,18 @@ def name(text: str, limit: int = LIMIT) -> Name:
     return Name(short, "" if short == whole else whole)
 
 
-def fit(text: str, width: float, size: float) -> str:
-    """The text cut to a width in a drawing, which cannot wrap; both lengths in the drawing's units."""
-    room = width / size
-    used = 0.0
+def fit(text: str, ems: float) -> str:
+    """The text cut to a width where it cannot wrap; its end stays, because names that begin alike end apart."""
     plain = " ".join(drawable(text).split())
-    for i, char in enumerate(plain):
-        used += _em(char)
-        if used > room:
-            return cut(plain, max(2, i))
-    return plain
+    if sum(map(_em, plain)) <= ems:
+        return plain
+    end = plain[-_END:]
+    room = ems - 1 - sum(map(_em, end))
+    kept = 0
+    while kept < len(plain) and room >= _em(plain[kept]):
+        room -= _em(plain[kept])
+        kept += 1
+    return f"{plain[:kept]}…{end}"
 
 
 def _em(char: str) -> float:

@@ -38,7 +38,9 @@ def render(view: ReportView, created: str) -> bytes:
             document = weasyprint.HTML(string=page, base_url=None, url_fetcher=fetcher)
             pdf: bytes = document.write_pdf(pdf_tags=True)
         except FatalURLFetchingError as error:  # a BaseException: nothing else would stop it
-            raise RunError(f"report.pdf: the report wanted something outside itself, which is not fetched: {error}") from error
+            raise RunError(
+                f"report.pdf: the report wanted something outside itself, which is not fetched: {error}"
+            ) from error
     return pdf
 
 

@@ -36,6 +36,7 @@ class Card:
     order: str
     row: Name
     facts: tuple[tuple[str, Name], ...]
+    r2: str
     reliable: bool
     why: Sentence
     bars: tuple[LocalBar, ...]
@@ -70,6 +71,7 @@ class PickSection:
     cards_more: str
     same: Sentence | None
     folded: bool
+    summary: str
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,10 @@ def _sections(picks: Sequence[Pick], says: Voice, *, few: bool) -> tuple[PickSec
                 ),
                 same=_same(known),
                 folded=i > 0,
+                summary=(
+                    f"{count(len(pick.rows), 'row')}, covering {percent(_share(pick.covered, pick.total))} "
+                    "of the importance"
+                ),
             )
         )
     return tuple(sections)
@@ -192,6 +198,7 @@ def _card(row: PickedRow, says: Voice, *, brief: bool) -> Card:
         order=f"{row.order}",
         row=name(row.row, 40),
         facts=_card_facts(row, says),
+        r2=number(row.r2, 2),
         reliable=row.r2 is None or row.r2 >= 0.5,  # noqa: PLR2004  the line of `below_half`
         why=_why(row),
         bars=bars[:_FEATURES],
@@ -202,20 +209,17 @@ def _card(row: PickedRow, says: Voice, *, brief: bool) -> Card:
 
 def _card_facts(row: PickedRow, says: Voice) -> tuple[tuple[str, Name], ...]:
     target = () if row.target is None else (("true value" if says.regression else "true class", name(row.target, 40)),)
-    r2 = ("R²", Name(number(row.r2, 2)))
     if says.regression:
         return (
             ("predicted", Name(number(row.predicted))),
             *target,
             ("surrogate", Name(number(row.surrogate))),
-            r2,
         )
     label = name(row.class_name, 40)
     return (
         ("predicted", Name(f"{label.short} ({number(row.predicted, 2)})", label.full)),
         *target,
         ("surrogate", Name(number(row.surrogate, 2))),
-        r2,
     )
 
 

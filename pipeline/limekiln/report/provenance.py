@@ -50,7 +50,8 @@ def build(record: RunRecord) -> Provenance:
         ),
         environment=tuple((name(k, 40), name(v, 120)) for k, v in sorted(manifest.environment.items())),
         cluster=tuple(
-            (name(k.replace("_", " "), 40), name(NONE if v is None else str(v), 120)) for k, v in manifest.cluster.items()
+            (name(k.replace("_", " "), 40), name(NONE if v is None else str(v), 120))
+            for k, v in manifest.cluster.items()
         ),
         timings=(*timings, (Name("all stages"), duration(total))) if timings else (),
         files=tuple((name(path, 80), digest) for path, digest in sorted(manifest.files.items())),

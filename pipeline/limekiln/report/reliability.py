@@ -105,11 +105,12 @@ def _intro(record: RunRecord) -> Sentence:
     fidelity = record.results.fidelity
     if fidelity.median is None:
         return say("No fidelity could be measured.")
-    parts = [
-        f"Fidelity is the weighted R² of a row's local model against the model on the perturbed rows around it: 1 is "
+    start = (
+        "Fidelity is the weighted R² of a row's local model against the model on the perturbed rows around it: 1 is "
         f"perfect. Here the explanations follow the model {fit_words(fidelity.median)}, with a median of "
         f"{number(fidelity.median, 2)}"
-    ]
+    )
+    parts = [start]
     if fidelity.p05 is not None and fidelity.p95 is not None:
         parts.append(f"; nine rows in ten lie between {number(fidelity.p05, 2)} and {number(fidelity.p95, 2)}")
     parts.append(".")

@@ -9,6 +9,10 @@ from datetime import UTC, datetime
 
 MINUS = "\N{MINUS SIGN}"
 NONE = "\N{EN DASH}"
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
 _SIGNIFICANT = 3
 _MOST_DECIMALS = 8
 
@@ -89,9 +93,8 @@ def moment(created: str) -> datetime:
 
 def day(created: str) -> str:
     """`22 November 2026`, whatever the machine's language."""
-    months = "January February March April May June July August September October November December".split()
     when = moment(created)
-    return f"{when.day} {months[when.month - 1]} {when.year}"
+    return f"{when.day} {_MONTHS[when.month - 1]} {when.year}"
 
 
 def day_and_time(created: str) -> str:

@@ -15,7 +15,7 @@ from pandas.api.extensions import take
 from scipy.special import ndtr, ndtri
 from sklearn.tree import DecisionTreeClassifier
 
-from limekiln.values import Array, Codes, Index
+from limekiln.values import Array, Codes, Index, Mask
 
 Discretizer = Literal["quartile", "decile", "entropy", "none"]
 
@@ -82,7 +82,7 @@ def fit_categorical(values: pd.Series) -> Column:
     known = values.dropna()
     categories = known.drop_duplicates().sort_values().array
     missing = len(categories)
-    codes = pd.Categorical(values, categories=pd.Index(categories)).codes.astype(np.int64)
+    codes = _positions(categories, values)
     counts = np.bincount(np.where(codes < 0, missing, codes), minlength=missing + 2)
     nothing = np.empty(0)
     return Column(
@@ -116,12 +116,15 @@ def fit_continuous(values: pd.Series, discretizer: Discretizer, classes: Index |
     present = ~np.isnan(numbers)
     known = numbers[present]
     borders = _borders(known, discretizer, None if classes is None else classes[present], rng)
+    if _is_whole(values):
+        borders = np.unique(np.floor(borders))  # between 2.5 and 2.75 lies no whole number
     # a border at or above the largest value would leave an empty last interval
     borders = borders[borders < known.max()] if len(known) else borders
     bins = np.searchsorted(borders, known, side="left")
     members = [known[bins == b] for b in range(len(borders) + 1)] if len(known) else []
     counts = [len(m) for m in members]
-    scale = float(known.std()) if len(known) else 1.0
+    # the spread of equal numbers is rounding, not 0
+    varies = len(known) > 0 and known.min() < known.max()
     return Column(
         name=str(values.name),
         kind="continuous",
@@ -134,15 +137,15 @@ def fit_continuous(values: pd.Series, discretizer: Discretizer, classes: Index |
         high=np.array([m.max() if len(m) else np.nan for m in members]),
         mean=np.array([m.mean() if len(m) else np.nan for m in members]),
         std=np.array([m.std() if len(m) else np.nan for m in members]),
-        centre=float(known.mean()) if len(known) else 0.0,
-        scale=scale if scale > 0 else 1.0,
+        centre=float(known.mean() if varies else known[0]) if len(known) else 0.0,
+        scale=(float(known.std()) or 1.0) if varies else 1.0,
     )
 
 
 def encode(column: Column, values: pd.Series) -> Codes:
     """The code of each value, (n,)."""
     if column.kind == "categorical":
-        codes = pd.Categorical(values, categories=pd.Index(column.categories)).codes.astype(np.int32)
+        codes = _positions(column.categories, values)
         absent = np.where(values.isna().to_numpy(), column.missing, column.unseen)
         return np.where(codes < 0, absent, codes).astype(np.int32)
     numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
@@ -176,6 +179,8 @@ def draw_within(column: Column, codes: Codes, rng: np.random.Generator) -> pd.Se
         drawn_categories = take(column.categories, where, allow_fill=True)
         drawn_values: pd.Series = pd.Series(drawn_categories, name=column.name, dtype=column.dtype)
         return drawn_values
+    if not len(column.low):
+        return _typed(column, np.zeros(len(codes)), codes == column.missing, -np.inf, np.inf)
     ordinary = np.minimum(codes, column.missing - 1)
     low, high, mean, std = (a[ordinary] for a in (column.low, column.high, column.mean, column.std))
     spread = np.where(std > 0, std, 1.0)
@@ -188,11 +193,9 @@ def draw_around_mean(column: Column, codes: Codes, rng: np.random.Generator) -> 
     """Undiscretised law of lime: normal draws around the column's mean; missing where the code says so."""
     if column.kind == "categorical":
         return draw_within(column, codes, rng)
-    drawn = column.centre + column.scale * rng.standard_normal(len(codes))
-    if column.constant:
-        drawn = np.full(len(codes), column.centre)
-    limit = np.full(len(codes), np.inf)
-    return _typed(column, drawn, codes == column.missing, -limit, limit)
+    varies = len(column.low) > 0 and column.low[0] < column.high[-1]
+    drawn = column.centre + (column.scale if varies else 0.0) * rng.standard_normal(len(codes))
+    return _typed(column, drawn, codes == column.missing, *_range(column.dtype))
 
 
 def _borders(known: Array, discretizer: Discretizer, classes: Index | None, rng: int) -> Array:
@@ -206,6 +209,11 @@ def _borders(known: Array, discretizer: Discretizer, classes: Index | None, rng:
     inner = tree.fit(known[:, None], classes).tree_
     thresholds = inner.threshold[inner.children_left != -1]
     return np.unique(thresholds if len(thresholds) else np.array([np.median(known)]))
+
+
+def _positions(categories: Any, values: pd.Series) -> Index:
+    """Where each value stands among the categories, (n,); −1 for missing and unknown ones."""
+    return pd.Index(categories).get_indexer(pd.Index(values)).astype(np.int64)
 
 
 def _is_whole(values: pd.Series) -> bool:
@@ -240,7 +248,16 @@ def _distinct(borders: Array) -> list[str]:
     return [repr(float(b)) for b in borders]
 
 
-def _typed(column: Column, drawn: Array, missing: Array, low: Array, high: Array) -> pd.Series:
+def _range(dtype: Any) -> tuple[float, float]:
+    """The smallest and largest float that a number type holds."""
+    if not pd.api.types.is_integer_dtype(dtype):
+        return -np.inf, np.inf
+    info = np.iinfo(getattr(dtype, "numpy_dtype", dtype))
+    top = float(info.max)  # rounds up where the type has 64 bits
+    return float(info.min), top if top <= info.max else float(np.nextafter(top, 0.0))
+
+
+def _typed(column: Column, drawn: Array, missing: Mask, low: Array | float, high: Array | float) -> pd.Series:
     whole = pd.api.types.is_integer_dtype(column.dtype)
     if whole:
         drawn = np.clip(np.rint(drawn), low, high)
