@@ -9,7 +9,7 @@ from typing import Any
 import jsonschema
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
@@ -392,6 +392,9 @@ TREES = st.recursive(
 YAMLISH = st.text(alphabet=st.sampled_from(list("ab:-?[]{}#&*!|>'\"%@`\t\n ,.~0x\\uU\x85\u2028é")), max_size=60)
 
 
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no failure
+
+
 def survives(data: bytes, folder: Path) -> None:
     path = folder / "any.yaml"
     path.write_bytes(data)
@@ -401,11 +404,13 @@ def survives(data: bytes, folder: Path) -> None:
         assert str(error).startswith(str(path))  # noqa: PT017 - most texts are refused, a few may be configs
 
 
+@PATIENT
 @given(st.binary() | st.text().map(lambda t: t.encode("utf-8", "surrogatepass")) | YAMLISH.map(str.encode))
 def test_no_bytes_make_it_fall(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     survives(data, tmp_path_factory.getbasetemp())
 
 
+@PATIENT
 @given(st.sampled_from(["model", "data", "sample", "explain.features", "data.source"]), YAMLISH)
 def test_no_value_of_an_option_makes_it_fall(key: str, text: str) -> None:
     path = Path(__file__).with_name("none.yaml")
@@ -422,6 +427,7 @@ PLACES = sorted(
 )
 
 
+@PATIENT
 @given(st.lists(st.tuples(st.sampled_from(PLACES), TREES), min_size=1, max_size=3))
 def test_no_values_anywhere_make_it_fall(changes: list[tuple[str, Any]]) -> None:
     values: dict[str, Any] = YAML(typ="safe").load(config.starter())
@@ -438,6 +444,7 @@ def test_no_values_anywhere_make_it_fall(changes: list[tuple[str, Any]]) -> None
         assert all(line.startswith("config: ") for line in str(error).split("\n"))  # noqa: PT017 - as above
 
 
+@PATIENT
 @given(TREES)
 def test_plain_values_written_as_yaml_are_read_back(value: Any) -> None:
     text = json.dumps({"a": value}, ensure_ascii=True)

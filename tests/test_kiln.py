@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -86,9 +87,11 @@ def test_importances_follow_from_the_explanations(finished: kiln.Finished) -> No
         mine = weights[weights["class"] == name]
         scores = table["importances"].query("`class` == @name and level == 'feature'").set_index("feature")
         for feature, group in mine.groupby("feature"):
-            assert scores.loc[feature, "share"] == pytest.approx(group["share"].mean(), rel=1e-12)
-            assert scores.loc[feature, "weighted"] == pytest.approx((group["share"] * group["size"]).mean(), rel=1e-12)
-            assert scores.loc[feature, "support"] == len(group)
+            assert scores.loc[str(feature), "share"] == pytest.approx(group["share"].mean(), rel=1e-12)
+            assert scores.loc[str(feature), "weighted"] == pytest.approx(
+                (group["share"] * group["size"]).mean(), rel=1e-12
+            )
+            assert scores.loc[str(feature), "support"] == len(group)
 
 
 def test_a_constant_column_weighs_exactly_nothing(finished: kiln.Finished) -> None:
@@ -226,7 +229,7 @@ def test_a_regression_is_explained(tmp_path: Path) -> None:
     ],
     ids=str,
 )
-def test_every_setting_runs(tmp_path: Path, changes: dict[str, object]) -> None:
+def test_every_setting_runs(tmp_path: Path, changes: dict[str, Any]) -> None:
     done = fire(kiln_cases.write(tmp_path, **changes))
     wanted = changes.get("sample__rows", 240)
     assert done.record.results.counts.explained == wanted
@@ -234,7 +237,7 @@ def test_every_setting_runs(tmp_path: Path, changes: dict[str, object]) -> None:
     features = changes.get("explain__features")
     if features is not None:
         used = done.record.tables["explanations"].groupby("row").size()
-        assert used.max() <= features  # type: ignore[operator]  # the parameters above hold numbers
+        assert used.max() <= features
 
 
 def test_numbers_kept_as_numbers_are_covered_above_average(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def audited(rows: list[dict[Key, float]], certificate: pd.DataFrame, budget: int
         assert value == pytest.approx(paid**0.5, rel=1e-12)
         assert 0 <= dual[key] <= value
     reached = sorted((sum(dual[k] for k in keys) for keys in covering), reverse=True)
-    return sum(worth[k] - dual[k] for k in worth) + sum(reached[:budget])
+    return float(sum(worth[k] - dual[k] for k in worth) + sum(reached[:budget]))
 
 
 @pytest.mark.parametrize("cut", ["quartile", "none"])
@@ -101,7 +101,7 @@ def test_what_the_picked_rows_bring_in_is_what_they_gain() -> None:
 
 
 def test_rows_that_cover_everything_by_weight_must_cover_above_average() -> None:
-    space, local = explained(2, 60, "none", density=1.0)
+    _, local = explained(2, 60, "none", density=1.0)
     numbers = replace(local, weights=local.weights[:, :2], codes=local.codes[:, :2])
     only = spaces.fit(frame(2, 60)[["age", "amount"]], discretizer="none")
     r = representatives.choose(only, numbers, np.arange(60), "*", 3)

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -35,7 +37,7 @@ def test_all_means_all_in_order() -> None:
 
 def test_a_smaller_sample_lies_within_a_larger_one() -> None:
     samples = [set(drawn(300, rows).rows.tolist()) for rows in (5, 50, 51, 200)]
-    for small, large in zip(samples[:-1], samples[1:], strict=True):
+    for small, large in pairwise(samples):
         assert small < large
 
 

@@ -7,7 +7,7 @@ import pytest
 from sklearn.linear_model import Ridge
 
 from limekiln import surrogate
-from limekiln.surrogate import Moments, Selection
+from limekiln.surrogate import Selection
 from limekiln.values import Array
 
 SELECTIONS: Final[list[Selection]] = ["none", "highest_weights", "forward_selection", "lasso_path", "auto"]

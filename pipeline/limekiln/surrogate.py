@@ -5,7 +5,7 @@ over perturbations, so a pool can be split, and one solve serves all rows of a b
 Formulas: Ribeiro et al. 2016, and `lime_base.py` of lime 0.2.0.1, which is matched to rounding.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import numpy as np
@@ -60,8 +60,10 @@ class Surrogate:
 
 def moments(Z: Array, y: Array, w: Array) -> Moments:
     """Moments of explicit neighbourhoods: Z (B, n, d), y (B, n, C), w (B, n)."""
-    augmented = np.concatenate([np.ones((*w.shape, 1)), Z, y], axis=2) * np.sqrt(w)[..., None]
-    return centre(np.swapaxes(augmented, 1, 2) @ augmented, Z.shape[2])
+    level = y.mean(axis=1)  # kept apart so that moments of large outputs keep their digits
+    augmented = np.concatenate([np.ones((*w.shape, 1)), Z, y - level[:, None]], axis=2) * np.sqrt(w)[..., None]
+    m = centre(np.swapaxes(augmented, 1, 2) @ augmented, Z.shape[2])
+    return replace(m, y_mean=m.y_mean + level)
 
 
 def centre(raw: Array, n_features: int) -> Moments:

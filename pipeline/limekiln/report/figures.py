@@ -14,6 +14,8 @@ from limekiln.report.words import percent
 Sign = Literal["for", "against"]
 BAR_HEIGHT = 11
 _HATCH_STEP = 4
+_LIGHT, _DEEP = (0xF2, 0xF6, 0xFA), (0x00, 0x5B, 0x94)
+_EQUAL_CONTRAST = 0.1791  # the luminance at which black and white text read equally well, 4.58:1
 
 
 @dataclass(frozen=True)
@@ -193,9 +195,15 @@ def histogram(title: str, alt: str, values: Sequence[float], *, median: float | 
 def shade(share: float, top: float) -> tuple[str, str]:
     """A cell's fill and the colour of the text on it, from white to blue, for a share of the scale's end."""
     t = min(1.0, max(0.0, share / top)) if top > 0 else 0.0
-    light, deep = (0xF2, 0xF6, 0xFA), (0x00, 0x5B, 0x94)
-    fill = "#" + "".join(f"{round(a + (b - a) * t**0.8):02x}" for a, b in zip(light, deep, strict=True))
-    return fill, "#ffffff" if t > 0.55 else "#16202a"  # noqa: PLR2004  where white reaches 4.5:1
+    mixed = [round(a + (b - a) * t**0.8) for a, b in zip(_LIGHT, _DEEP, strict=True)]
+    fill = "#" + "".join(f"{part:02x}" for part in mixed)
+    return fill, "#ffffff" if _luminance(mixed) < _EQUAL_CONTRAST else "#000000"
+
+
+def _luminance(colour: Sequence[int]) -> float:
+    """Relative luminance of an sRGB colour, by WCAG 2.2."""
+    linear = [p / 255 / 12.92 if p <= 10 else ((p / 255 + 0.055) / 1.055) ** 2.4 for p in colour]  # noqa: PLR2004
+    return sum(part * weight for part, weight in zip(linear, (0.2126, 0.7152, 0.0722), strict=True))
 
 
 def _split(length: float, positive: float, negative: float, *, y: float, height: float) -> tuple[Mark, ...]:

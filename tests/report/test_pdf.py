@@ -1,0 +1,132 @@
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pypdfium2
+import pytest
+import weasyprint
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from limekiln.errors import PdfUnavailableError, RunError
+from limekiln.record import Notice, RunRecord
+from limekiln.report import pdf, view
+from report import sample_record as sample
+
+TESTS = Path(__file__).parent.parent
+
+
+def drawn(record: RunRecord) -> bytes:
+    return pdf.render(view.build(record), record.manifest.created)
+
+
+def pages(content: bytes) -> list[str]:
+    document = pypdfium2.PdfDocument(content)
+    return [page.get_textpage().get_text_range() for page in document]
+
+
+def squeezed(text: str) -> str:
+    """Text as a reader sees it: line breaks, blanks and invisible signs of a drawn page carry no meaning."""
+    return "".join(c for c in text if not c.isspace() and c not in "\u200b\ufffe\u00ad")
+
+
+@pytest.mark.parametrize("make", [sample.houses, sample.almost_empty, sample.empty])
+def test_page_one_is_one_page_with_the_verdict(make: object) -> None:
+    record = make()  # type: ignore[operator]  # one of the three above
+    made = view.build(record)
+    first, second, *_ = pages(pdf.render(made, record.manifest.created))
+    assert squeezed(made.cover.verdict.text) in squeezed(first)
+    assert "Contents" in second
+
+
+def test_page_one_stays_one_page_however_much_there_is_to_say() -> None:
+    record = sample.make(
+        classes={f"a class with quite a long name, number {i}": 40 for i in range(3)},
+        features=[f"a_feature_whose_name_is_as_long_as_names_in_real_data_become_{i:02}" for i in range(20)],
+        title="A title that needs a second line because somebody thought that it should say everything at once",
+        model="A model with a long name as well", budget=8, failed=3,
+    )  # fmt: skip
+    notices = tuple(
+        Notice(code=f"n{i}", text="Something that a reader should know, in a sentence. " * 5) for i in range(6)
+    )
+    poor = record.results.fidelity.model_copy(update={"median": 0.3})
+    results = record.results.model_copy(update={"notices": notices, "fidelity": poor})
+    facts = record.manifest.report.model_copy(update={"intended_use": "It supports a decision. " * 14})
+    manifest = record.manifest.model_copy(update={"report": facts})
+    first, second, *_ = pages(drawn(RunRecord(results, manifest, record.tables)))
+    assert "and 2 more in section 7" in first
+    assert second.strip().startswith("A model with a long name")
+    assert "Contents" in second
+
+
+def test_names_arrive_as_themselves() -> None:
+    text = squeezed("".join(pages(drawn(sample.nasty()))))
+    for name in ("<script>alert('x')</script>", "{{7*7}}", '"><img src=x onerror=alert(1)>', "&amp; already & not",
+                 "=cmd|' /C calc'!A0", "<b>bold</b>", "line\nbreak\tand tab"):  # fmt: skip
+        assert squeezed(name) in text, name
+    assert "a" * 5000 in text
+
+
+@settings(max_examples=5, deadline=None)
+@given(st.text("abcXYZ 019_-.,:;<>&\"'{}%$#@!?/\\()[]=+*äßéñøλяж", min_size=1, max_size=60))
+def test_any_feature_name_survives(name: str) -> None:
+    record = sample.make(classes={"yes": 30}, features=(name, "b"), title="t", model="m", budget=1)
+    if name.strip():
+        assert squeezed(name) in squeezed("".join(pages(drawn(record))))
+
+
+def test_the_same_run_gives_the_same_bytes_anywhere() -> None:
+    program = (
+        "import hashlib\nfrom limekiln.report import pdf, view\nfrom report import sample_record as s\n"
+        "r = s.houses()\nprint(hashlib.sha256(pdf.render(view.build(r), r.manifest.created)).hexdigest())"
+    )
+    found = {hashlib.sha256(drawn(sample.houses())).hexdigest()}
+    for seed, zone in (("1", "Pacific/Auckland"), ("2", "America/Lima")):
+        env = os.environ | {"PYTHONHASHSEED": seed, "TZ": zone, "PYTHONPATH": str(TESTS)}
+        done = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True, check=True)
+        found.add(done.stdout.strip())
+    assert len(found) == 1
+
+
+def test_the_clock_of_the_process_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "12")
+    drawn(sample.empty())
+    assert os.environ["SOURCE_DATE_EPOCH"] == "12"
+
+
+def test_a_missing_pango_is_named_with_its_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "weasyprint", None)  # `import` fails as ImportError
+
+    class Finder:
+        """Fails as WeasyPrint does where Pango is missing."""
+
+        @staticmethod
+        def find_spec(name: str, *_: object) -> None:
+            if name == "weasyprint":
+                raise OSError("cannot load library 'libpango-1.0-0'")
+
+    monkeypatch.delitem(sys.modules, "weasyprint")
+    monkeypatch.setattr(sys, "meta_path", [Finder, *sys.meta_path])
+    with pytest.raises(PdfUnavailableError, match="libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0"):
+        drawn(sample.empty())
+
+
+@pytest.mark.parametrize("address", ["https://example.com/x.png", "file:///etc/hostname"])
+def test_nothing_outside_the_report_is_fetched(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setattr(pdf.html, "render", lambda *_: f'<img src="{address}">')
+    with pytest.raises(RunError, match="outside itself"):
+        drawn(sample.empty())
+
+
+def test_the_report_is_tagged_titled_and_dated_by_the_run() -> None:
+    document = pypdfium2.PdfDocument(drawn(sample.empty()))
+    meta = document.get_metadata_dict()
+    assert meta["Title"] == "Nothing"
+    assert meta["CreationDate"].startswith("D:20261122140509")
+    assert document.is_tagged()
+
+
+def test_weasyprint_is_recent_enough_for_untrusted_text() -> None:
+    assert int(weasyprint.__version__.split(".")[0]) >= 70

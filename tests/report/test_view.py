@@ -1,0 +1,150 @@
+from dataclasses import replace
+
+from limekiln.record import Fidelity, RunRecord
+from limekiln.report import view
+from limekiln.report.names import Name
+from limekiln.report.picks import Picks
+from report import sample_record as sample
+
+
+def _with(record: RunRecord, **changes: object) -> RunRecord:
+    return replace(record, results=record.results.model_copy(update=changes))
+
+
+def test_page_one_says_what_was_found_in_plain_sentences() -> None:
+    cover = view.build(sample.credit()).cover
+    assert cover.verdict.text == (
+        "Over the 1,000 rows explained, status_of_existing_checking_account, duration_in_month and credit_history "
+        "weigh most in explaining the class that the model predicts."
+    )
+    assert [f"{f.name.short} ({f.rows}): {f.text.text}" for f in cover.found] == [
+        "bad (213 rows): credit_history (27%), credit_amount (16%) and duration_in_month (13%).",
+        "good (787 rows): credit_history (16%), status_of_existing_checking_account (13%) and credit_amount (13%).",
+    ]
+
+
+def test_page_one_says_how_sure() -> None:
+    cover = view.build(sample.credit()).cover
+    assert [s.text for s in cover.sure] == [
+        "The local explanations follow the model well (median R² 0.81; 6% of rows below 0.5).",
+        "This pick covers 14.48 of 20.27 (71%) of the importance; no pick of 8 rows can cover more than 15.64 (77%).",
+    ]
+    assert [(f.value, f.label, f.note) for f in cover.figures] == [
+        ("0.81", "median fidelity, R²", "6% of rows below 0.5"),
+        ("1,000", "rows explained", "of 1,000 requested, 0 failed"),
+        ("71%", "of the importance in 8 picked rows", "no 8 rows can cover more than 77%"),
+        ("96%", "same class as the model", "surrogate against model, over the rows"),
+    ]
+    assert cover.caution == ""
+
+
+def test_a_poor_fit_is_said_beside_the_finding() -> None:
+    poor = Fidelity(median=0.34, p05=0.12, p95=0.44, below_half=1.0)
+    cover = view.build(_with(sample.credit(), fidelity=poor)).cover
+    assert cover.caution.startswith("Read this with caution")
+    assert cover.figures[0].low
+    assert cover.sure[0].text.startswith("The local explanations follow the model poorly (median R² 0.34; 100% of")
+
+
+def test_one_row_is_spoken_of_as_one() -> None:
+    made = view.build(sample.almost_empty())
+    assert made.cover.verdict.text.startswith("In the one row explained, x, y and z weigh most")
+    assert made.reliability.failures_intro == "49 rows could not be explained."
+    assert made.cover.figures[1].label == "row explained"
+    assert made.reliability.failures_more == "and 29 more rows in failures.parquet"
+
+
+def test_a_class_without_rows_says_so_and_draws_nothing() -> None:
+    made = view.build(sample.almost_empty())
+    empty = made.importances.classes[-1]
+    assert empty.title.short == "no"
+    assert empty.intro.text.startswith("No explained row is predicted so.")
+    assert empty.features == ()
+    assert empty.values == ()
+    assert [p.name.short for p in made.cover.panels] == ["yes"]
+
+
+def test_a_run_without_explanations_says_only_that() -> None:
+    made = view.build(sample.empty())
+    assert made.cover.verdict.text == "No row could be explained, so this run says nothing about the model."
+    assert made.cover.panels == ()
+    assert made.picks.instead == "No row could be picked, because none was explained."
+    assert made.reliability.chart is None
+
+
+def test_an_optimal_pick_is_called_so() -> None:
+    record = sample.houses()
+    pick = record.results.picks[0]
+    best = pick.model_copy(update={"optimal": True, "upper_bound": pick.covered})
+    made = view.build(_with(record, picks=(best,)))
+    assert made.picks.sections[0].certificate.text.endswith("of the importance; no other pick of 5 rows covers more.")
+
+
+def test_regression_speaks_of_values_and_never_of_classes() -> None:
+    made = view.build(sample.houses())
+    assert [c.title.short for c in made.importances.classes] == ["price"]
+    assert {r.direction.removeprefix("mostly ") for c in made.importances.classes for r in c.features} <= {
+        "raises", "lowers", "mixed"
+    }  # fmt: skip
+    assert made.importances.heat.instead == "The model gives one value, so there is nothing to compare."
+    assert made.cover.found == ()
+    assert ("predicted", "87,100") in [(k, v.short) for k, v in _card_facts(made.picks)]
+
+
+def test_features_with_little_support_are_marked() -> None:
+    classes = {c.title.short: c for c in view.build(sample.animals()).importances.classes}
+    assert all(not r.supported for r in classes["amphibian"].features)
+    assert classes["amphibian"].weak == "† Used by fewer than 20 explanations; ranked after all others."
+    assert classes["bird"].weak == ""
+
+
+def test_what_is_left_out_is_counted() -> None:
+    made = view.build(sample.many())
+    assert made.importances.classes[0].features_more == "and 490 more features in importances.parquet"
+    assert made.importances.heat.turned
+    assert made.cover.found_more == "16 more classes in section 2."
+    assert len(made.importances.heat.rows) <= 20
+
+
+def test_a_row_picked_twice_is_shown_once() -> None:
+    record = sample.credit()
+    first, second = record.results.picks[:2]
+    again = second.model_copy(update={"rows": (first.rows[0], *second.rows[1:])})
+    section = view.build(_with(record, picks=(first, again))).picks.sections[1]
+    assert section.same is not None
+    assert section.same.text == f"Row {first.rows[0].row} is shown above."
+    assert len(section.cards) == len(second.rows) - 1
+
+
+def test_every_picked_row_says_why() -> None:
+    card = view.build(sample.credit()).picks.sections[0].cards[0]
+    assert card.why.text == (
+        "Picked because it adds 9 keys: status_of_existing_checking_account: > 24 · duration_in_month: > 24 · "
+        "credit_history: > 24 and 6 more."
+    )
+
+
+def test_intervals_are_drawn_where_they_were_computed() -> None:
+    record = sample.houses()
+    assert not view.build(record).importances.has_intervals
+    table = record.tables["importances"].copy()
+    table["ci_low"] = (table["weighted"] * 0.9).astype("Float64")
+    table["ci_high"] = (table["weighted"] * 1.1).astype("Float64")
+    made = view.build(replace(record, tables={**record.tables, "importances": table})).importances
+    assert made.has_intervals
+    assert all(r.bar.whisker for r in made.classes[0].features)
+
+
+def test_the_prose_neither_claims_causes_nor_compliance() -> None:
+    made = view.build(sample.credit())
+    prose = " ".join(
+        [*(s.text for _, s in made.method.steps), *(s.text for s in made.method.limitations), made.cover.verdict.text]
+    ).lower()
+    assert "complies" not in prose
+    assert "because of" not in prose
+    assert "do not say that a feature causes" in prose
+    assert "adverse-action" in prose
+
+
+def _card_facts(picks: Picks) -> tuple[tuple[str, Name], ...]:
+    return picks.sections[0].cards[0].facts
