@@ -329,3 +329,15 @@ def test_one_row_is_explained_as_in_the_run(tmp_path: Path, finished: kiln.Finis
 def test_a_row_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="--row: no row is called 'r9999'; the first rows are r0000, r0001, r0002"):
         kiln.explain_row(config.load(kiln_cases.write(tmp_path)), "r9999")
+
+
+def test_the_manifest_keeps_no_password_and_names_the_overrides(tmp_path: Path) -> None:
+    path = kiln_cases.write(tmp_path)
+    path.write_text(path.read_text("utf-8") + "# data were s3://user:secret@bucket/data.csv\n", "utf-8")
+    done = fire(path, "sample.rows=30", "model.version=s3://me:hush@here")
+    kept = (done.folder / "manifest.json").read_text("utf-8")
+    assert "secret" not in kept
+    assert "hush" not in kept
+    assert "s3://***@bucket/data.csv" in done.record.manifest.config_text
+    assert done.record.manifest.config_overrides == ("sample.rows=30", "model.version=s3://***@here")
+    assert done.record.manifest.config_sha256 == store.sha256(path)

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -33,6 +34,7 @@ from limekiln.values import Listener, silent
 
 _PACKAGES: Final = ("numpy", "scipy", "scikit-learn", "pandas", "pyarrow", "dask", "skops", "jinja2", "weasyprint")
 _PACKAGES_OF_RESULTS: Final = ("limekiln", "numpy", "scipy", "scikit-learn", "pandas")
+_CREDENTIALS: Final = re.compile(r"(\w+://)[^/\s@]+@")
 _TRIAL_ROWS: Final = 100
 _WHOLE_SAMPLE: Final = "all"
 
@@ -260,8 +262,9 @@ def make_manifest(
         limekiln=limekiln.__version__,
         created=f"{started:%Y-%m-%dT%H:%M:%SZ}",
         config_file=config.path.name,
-        config_text=config.text,
+        config_text=_CREDENTIALS.sub(r"\1***@", config.text),
         config_sha256=config.sha256,
+        config_overrides=tuple(_CREDENTIALS.sub(r"\1***@", text) for text in config.overrides),
         model_sha256=inputs.model.sha256,
         data_sha256=inputs.frame.sha256,
         seed=settings.sample.seed,

@@ -137,9 +137,11 @@ def split(batch: Rows, size: int) -> list[Rows]:
 def explain_pooled(job: PooledJob, batch: Rows) -> Batch:
     """Explains rows from the shared pool. Rows with equal codes share their moments over the pool."""
     seen: dict[bytes, Array] = {}
+    only_codes = job.local.space.matched.all()
 
     def moments_of(i: int) -> Array:
-        key = batch.codes[i].tobytes() + batch.numbers[i].tobytes() + bytes(batch.labels[i : i + 1])
+        measured = b"" if only_codes else batch.numbers[i].tobytes()
+        key = batch.codes[i].tobytes() + measured + bytes(batch.labels[i : i + 1])
         if key not in seen:
             seen[key] = _raw(job.local, job.pool, batch, i, int(batch.labels[i]))
         return seen[key]

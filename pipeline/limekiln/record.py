@@ -235,7 +235,8 @@ class Manifest(_Stored):
     """`manifest.json`: what is needed to check the run and to run it again.
 
     `created` is UTC in ISO 8601; `timings` are seconds a stage; `files` maps each file of the run folder
-    to its SHA-256; `config_text` is the config as read, `config_sha256` the hash of its bytes.
+    to its SHA-256; `config_text` is the config as read, without the credentials in its addresses,
+    `config_sha256` the hash of its bytes, `config_overrides` what the command line put over it.
     """
 
     schema_number: int = SCHEMA
@@ -245,6 +246,7 @@ class Manifest(_Stored):
     config_file: str
     config_text: str
     config_sha256: str
+    config_overrides: tuple[str, ...] = ()
     model_sha256: str | None
     data_sha256: str
     seed: int

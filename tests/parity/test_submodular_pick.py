@@ -89,7 +89,7 @@ def test_the_pick_is_limes_until_the_first_tie(seed: int) -> None:
     ours = representatives.choose(space, local, np.arange(40), "*", 9)
     theirs = limes_pick(space, local, 9)
     decided = steps_without_ties(ours, local)
-    assert decided >= 4
+    assert decided >= 3
     assert ours.members[:decided].tolist() == theirs[:decided]
 
 

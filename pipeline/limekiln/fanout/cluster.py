@@ -133,13 +133,22 @@ def _quiet() -> Iterator[None]:
     handlers = [(handler, handler.level) for handler in logging.getLogger("distributed").handlers]
     for handler, _ in handlers:
         handler.setLevel(logging.CRITICAL + 1)
+    # Ctrl-C interrupts a wait, and what dask was waiting for complains: as a log line or a warning
+    asyncio_log = logging.getLogger("asyncio")
+    asyncio_log.addFilter(_not_from_dask)
+    warnings.filterwarnings("ignore", r"coroutine '(Future|Client)\.", RuntimeWarning)
     try:
         # a stage's shared value may be a model of any size, and is sent once
         with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 PiB"}):
             yield
     finally:
+        asyncio_log.removeFilter(_not_from_dask)
         for handler, level in handlers:
             handler.setLevel(level)
+
+
+def _not_from_dask(record: logging.LogRecord) -> bool:
+    return "distributed" not in record.getMessage()
 
 
 @contextmanager

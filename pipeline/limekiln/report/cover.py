@@ -9,11 +9,12 @@ from limekiln.report.voice import LOW_FIT, Voice, class_name, fit_words, reading
 from limekiln.report.words import NONE, count, day, decimals, is_number, number, percent, plural
 
 _FOUND = 3
-_CLASSES_NAMED = 4
+_CLASSES_NAMED = 3
 _PANELS = 3
 _PANEL_ROWS = 8
-_PANEL_WIDTH = {1: 560, 2: 264, 3: 160}
-_NOTICES = 4
+_PANEL_WIDTH = {1: 560, 2: 264, 3: 144}
+_NOTICES = 3
+_NAME = 44
 
 
 @dataclass(frozen=True)
@@ -86,16 +87,16 @@ def build(record: RunRecord) -> Cover:
     panels = _panels(results, classes, says)
     use = manifest.report.intended_use
     return Cover(
-        title=name(manifest.report.title, 120),
+        title=name(manifest.report.title, 100),
         facts=_facts(record),
-        intended_use=name(use, 300) if use else None,
+        intended_use=name(use, 220) if use else None,
         verdict=verdict(results, says),
         caution=_caution(results),
         found=() if says.regression else tuple(_found(c) for c in shown),
         found_more=f"{count(left, 'more class', 'more classes')} in section 2." if left and not says.regression else "",
         sure=sure(results),
         figures=_figures(results),
-        notices=tuple(name(n.text, 260) for n in notices[:_NOTICES]),
+        notices=tuple(name(n.text, 200) for n in notices[:_NOTICES]),
         notices_more=f"and {len(notices) - _NOTICES} more in section 7" if len(notices) > _NOTICES else "",
         picture_title=_picture_title(says),
         picture_note=_picture_note(says, len(panels)),
@@ -108,7 +109,7 @@ def verdict(results: Results, says: Voice) -> Sentence:
     whole = next((used(c.features) for c in reading_order(results.classes) if c.rows), ())
     if not results.counts.explained or not whole:
         return say("No row could be explained, so this run says nothing about the model.")
-    tops = join(tuple(name(s.feature) for s in whole[:_FOUND]))
+    tops = join(tuple(name(s.feature, _NAME) for s in whole[:_FOUND]))
     rows = results.counts.explained
     what = "the output of the model" if says.regression else "the class that the model predicts"
     over = "In the one row explained" if rows == 1 else f"Over the {count(rows, 'row')} explained"
@@ -198,13 +199,13 @@ def _merge(facts: list[tuple[str, Name]]) -> list[tuple[str, Name]]:
 def _found(facts: ClassFacts) -> Found:
     rows = count(facts.rows, "row")
     if not facts.rows or not facts.features:
-        return Found(class_name(facts.name), rows, say("no explained row is predicted so; nothing can be said."))
+        return Found(class_name(facts.name, _NAME), rows, say("no explained row is predicted so; nothing can be said."))
     tops = used(facts.features)[:_FOUND]
     parts: list[str | Name] = []
     for i, score in enumerate(tops):
         glue = "" if i == 0 else " and " if i == len(tops) - 1 else ", "
-        parts += [glue, name(score.feature), f" ({percent(score.share)})"]
-    return Found(class_name(facts.name), rows, say(*parts, "."))
+        parts += [glue, name(score.feature, _NAME), f" ({percent(score.share)})"]
+    return Found(class_name(facts.name, _NAME), rows, say(*parts, "."))
 
 
 def _figures(results: Results) -> tuple[Figure, ...]:
@@ -260,11 +261,11 @@ def _panels(results: Results, classes: tuple[ClassFacts, ...], says: Voice) -> t
     top, places = max(scores, default=0.0), decimals(scores)
     return tuple(
         CoverPanel(
-            class_name(c.name),
+            class_name(c.name, _NAME),
             "" if says.regression else count(c.rows, "row"),
             tuple(
                 CoverBar(
-                    name(s.feature, 60),
+                    name(s.feature, _NAME),
                     stacked_bar(
                         f"{number(score_of(s, results), places)}, {says.direction(s.positive, s.negative)}",
                         score=score_of(s, results),

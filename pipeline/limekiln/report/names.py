@@ -20,6 +20,7 @@ _NOT_STORABLE = re.compile("[\x00\ud800-\udfff]")  # HTML drops NUL, UTF-8 has n
 _NOT_XML = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _RIGHT_TO_LEFT = frozenset(("R", "AL", "AN", "RLE", "RLO", "RLI", "LRE", "LRO", "LRI", "FSI", "PDF", "PDI"))
 _END = 5
+_TAIL = 8
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -89,11 +90,15 @@ def cut(text: str, limit: int) -> str:
 
 
 def name(text: str, limit: int = LIMIT) -> Name:
-    """The text ready for a table cell or a sentence."""
+    """The text ready for a table cell or a sentence.
+
+    What is too long keeps its end, because names that begin alike end apart; prose is cut at its end.
+    """
     whole = storable(text)
     if not whole.strip():
         return Name("(empty)" if not whole else f"({len(whole)} blank)")
-    short = cut(whole, limit)
+    tail = whole[-_TAIL:] if len(whole) > limit <= LIMIT else ""
+    short = cut(whole, limit - len(tail)) + tail
     return Name(short, "" if short == whole else whole)
 
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from types import ModuleType
 
 from limekiln.errors import PdfUnavailableError, RunError
-from limekiln.report import html
+from limekiln.report import html as page_of
 from limekiln.report.names import drawable
 from limekiln.report.view import ReportView
 from limekiln.report.words import moment
@@ -31,7 +31,7 @@ def render(view: ReportView, created: str) -> bytes:
     weasyprint = _weasyprint()
     from weasyprint.urls import FatalURLFetchingError, URLFetcher  # noqa: PLC0415  needs Pango, as above
 
-    page = drawable(html.render(view, "print"))
+    page = drawable(page_of.render(view, "print"))
     fetcher = URLFetcher(allowed_protocols={"data"}, allow_redirects=False, fail_on_errors=True)
     with _source_date(created):
         try:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from limekiln.record import ALL_CLASSES, ClassFacts, ModelFacts, Results
-from limekiln.report.names import Name, name
+from limekiln.report.names import LIMIT, Name, name
 
 GOOD_FIT = 0.75
 LOW_FIT = 0.5
@@ -67,9 +67,9 @@ def reading_order(classes: Iterable[ClassFacts]) -> tuple[ClassFacts, ...]:
     return named if len(named) == 1 else (*(c for c in every if c.name == ALL_CLASSES), *named)
 
 
-def class_name(text: str) -> Name:
+def class_name(text: str, limit: int = LIMIT) -> Name:
     """A class as the report prints it."""
-    return Name("all classes together") if text == ALL_CLASSES else name(text)
+    return Name("all classes together") if text == ALL_CLASSES else name(text, limit)
 
 
 def fit_words(median: float | None) -> str:

@@ -173,6 +173,19 @@ def test_a_column_of_one_value_is_never_perturbed_away_from_it(values: list[floa
     assert (col.standardise(column, series) == 0).all()
 
 
+@pytest.mark.parametrize("cut", CUTS)
+@pytest.mark.parametrize("kind", ["int64", "float64"])
+@pytest.mark.parametrize("rare", [0, 1])
+def test_a_flag_is_cut_in_two_whichever_value_is_rare(rare: int, kind: Any, cut: Discretizer) -> None:
+    """lime puts a flag that is mostly 1 into a single interval, where its weight is always 0."""
+    flag: pd.Series = pd.Series([rare] * 30 + [1 - rare] * 170, name="x").astype(kind)
+    column = fitted(flag, cut)
+    assert not column.constant
+    if cut != "entropy":
+        assert column.frequency[:2].tolist() == ([0.15, 0.85] if rare == 0 else [0.85, 0.15])
+    assert set(drawn(column)) == {0, 1}
+
+
 @pytest.mark.parametrize("cut", ["quartile", "decile", "none"])
 @pytest.mark.parametrize("scale", [1e-310, 1e-300, 1e-9, 1e9, 1e100])
 def test_scales_far_from_one(cut: Discretizer, scale: float) -> None:
@@ -206,3 +219,27 @@ def test_labels_of_few_whole_numbers_are_distinct_and_none_runs_backwards(n: int
 def test_entropy_without_classes_is_refused() -> None:
     with pytest.raises(ValueError, match="class of each background row"):
         col.fit_continuous(pd.Series([1.0, 2.0], name="x"), "entropy", None, 0)
+
+
+@pytest.mark.parametrize("absent", [None, float("nan")], ids=["None", "NaN"])
+def test_a_missing_name_is_drawn_as_the_background_has_it(absent: object) -> None:
+    """To scikit-learn's encoders None and NaN are two categories."""
+    values = pd.Series(["a", absent, "b", absent] * 10, name="x", dtype=object)
+    column = columns.fit_categorical(values)
+    codes = np.full(5, column.missing, dtype=np.int32)
+    drawn = columns.draw_within(column, codes, np.random.default_rng(0))
+    assert all(value is None if absent is None else value != value for value in drawn)  # noqa: PLR0124  # NaN
+
+
+def test_infinite_numbers_belong_to_the_outer_intervals_and_to_no_statistic() -> None:
+    values = pd.Series([1.0, 2.0, 3.0, 4.0, np.inf, -np.inf, np.nan, 8.0], name="x")
+    column = columns.fit_continuous(values, "quartile", None, 0)
+    codes = columns.encode(column, values)
+    assert codes[4] == codes[7]
+    assert codes[5] == codes[0]
+    assert np.isfinite(np.concatenate([column.low, column.high, column.mean, column.std])).all()
+    drawn = columns.draw_within(
+        column, columns.draw_codes(column, 200, np.random.default_rng(0)), np.random.default_rng(0)
+    )
+    assert not np.isinf(drawn.to_numpy()).any()
+    assert column.frequency.sum() == pytest.approx(1.0)

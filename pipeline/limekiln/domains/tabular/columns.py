@@ -37,6 +37,7 @@ class Column:
         labels: (K + 2,) what a reader calls each code.
         frequency: (K + 2,) each code's share of the background; what a perturbation's code is drawn by.
         categories: (K,) a categorical column's values, in the background's type.
+        absent: what stands for a missing value in a categorical column of the background.
         borders: (K − 1,) a continuous column's inner borders; interval i is borders[i−1] < x ≤ borders[i].
         low, high, mean, std: (K,) of the background's values in each interval (ddof 0).
         centre, scale: mean and standard deviation of the whole column; 0 and 1 for categories.
@@ -48,6 +49,7 @@ class Column:
     labels: tuple[str, ...]
     frequency: Array
     categories: Any
+    absent: Any
     borders: Array
     low: Array
     high: Array
@@ -92,6 +94,7 @@ def fit_categorical(values: pd.Series) -> Column:
         labels=(*(str(c) for c in categories), MISSING_LABEL, UNSEEN_LABEL),
         frequency=counts / len(values),
         categories=categories,
+        absent=values[values.isna()].iloc[0] if counts[missing] else np.nan,
         borders=nothing,
         low=nothing,
         high=nothing,
@@ -106,39 +109,44 @@ def fit_continuous(values: pd.Series, discretizer: Discretizer, classes: Index |
     """A column of numbers, cut into intervals.
 
     Args:
-        values: the background's column; missing values are left out of all statistics.
+        values: the background's column; missing and infinite values are left out of all statistics, and
+            infinite ones count as members of the outer intervals.
         discretizer: quartile and decile cut at percentiles; entropy at the thresholds of a decision tree
             of depth 3 that predicts `classes`; none keeps the numbers, and its quartiles only name values.
         classes: (n,) class of each background row, for `entropy`.
         rng: seed of the decision tree, which breaks its ties at random.
     """
     numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
-    present = ~np.isnan(numbers)
+    present = np.isfinite(numbers)
     known = numbers[present]
+    varies = len(known) > 0 and known.min() < known.max()
     borders = _borders(known, discretizer, None if classes is None else classes[present], rng)
     if _is_whole(values):
         borders = np.unique(np.floor(borders))  # between 2.5 and 2.75 lies no whole number
     # a border at or above the largest value would leave an empty last interval
     borders = borders[borders < known.max()] if len(known) else borders
+    if not len(borders) and varies:
+        # more than three quarters are the largest value: a flag that is mostly 1 would pass for constant
+        borders = np.array([known[known < known.max()].max()])
     bins = np.searchsorted(borders, known, side="left")
     members = [known[bins == b] for b in range(len(borders) + 1)] if len(known) else []
-    counts = [len(m) for m in members]
-    # the spread of equal numbers is rounding, not 0
-    varies = len(known) > 0 and known.min() < known.max()
+    placed = np.searchsorted(borders, numbers[~np.isnan(numbers)], side="left") if len(known) else []
+    counts = np.bincount(placed, minlength=len(members))[: len(members)]
     return Column(
         name=str(values.name),
         kind="continuous",
         dtype=values.dtype,
         labels=(*_interval_labels(borders, members, whole=_is_whole(values)), MISSING_LABEL, UNSEEN_LABEL),
-        frequency=np.array([*counts, len(values) - len(known), 0]) / len(values),
+        frequency=np.array([*counts, len(values) - counts.sum(), 0]) / len(values),
         categories=None,
+        absent=np.nan,
         borders=borders,
         low=np.array([m.min() if len(m) else np.nan for m in members]),
         high=np.array([m.max() if len(m) else np.nan for m in members]),
         mean=np.array([m.mean() if len(m) else np.nan for m in members]),
         std=np.array([m.std() if len(m) else np.nan for m in members]),
         centre=float(known.mean() if varies else known[0]) if len(known) else 0.0,
-        scale=(float(known.std()) or 1.0) if varies else 1.0,
+        scale=(float(known.std()) or 1.0) if varies else 1.0,  # the spread of equal numbers is rounding, not 0
     )
 
 
@@ -177,6 +185,8 @@ def draw_within(column: Column, codes: Codes, rng: np.random.Generator) -> pd.Se
     if column.kind == "categorical":
         where = np.where(codes >= column.missing, -1, codes)
         drawn_categories = take(column.categories, where, allow_fill=True)
+        if column.dtype == object and column.absent is None:
+            drawn_categories[where < 0] = None  # to an encoder None and NaN are two categories
         drawn_values: pd.Series = pd.Series(drawn_categories, name=column.name, dtype=column.dtype)
         return drawn_values
     if not len(column.low):
@@ -213,7 +223,8 @@ def _borders(known: Array, discretizer: Discretizer, classes: Index | None, rng:
 
 def _positions(categories: Any, values: pd.Series) -> Index:
     """Where each value stands among the categories, (n,); −1 for missing and unknown ones."""
-    return pd.Index(categories).get_indexer(pd.Index(values)).astype(np.int64)
+    positions: Index = pd.Index(categories).get_indexer(pd.Index(values)).astype(np.int64)
+    return positions
 
 
 def _is_whole(values: pd.Series) -> bool:
