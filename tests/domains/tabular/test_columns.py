@@ -225,21 +225,19 @@ def test_entropy_without_classes_is_refused() -> None:
 def test_a_missing_name_is_drawn_as_the_background_has_it(absent: object) -> None:
     """To scikit-learn's encoders None and NaN are two categories."""
     values = pd.Series(["a", absent, "b", absent] * 10, name="x", dtype=object)
-    column = columns.fit_categorical(values)
+    column = col.fit_categorical(values)
     codes = np.full(5, column.missing, dtype=np.int32)
-    drawn = columns.draw_within(column, codes, np.random.default_rng(0))
+    drawn = col.draw_within(column, codes, np.random.default_rng(0))
     assert all(value is None if absent is None else value != value for value in drawn)  # noqa: PLR0124  # NaN
 
 
 def test_infinite_numbers_belong_to_the_outer_intervals_and_to_no_statistic() -> None:
     values = pd.Series([1.0, 2.0, 3.0, 4.0, np.inf, -np.inf, np.nan, 8.0], name="x")
-    column = columns.fit_continuous(values, "quartile", None, 0)
-    codes = columns.encode(column, values)
+    column = col.fit_continuous(values, "quartile", None, 0)
+    codes = col.encode(column, values)
     assert codes[4] == codes[7]
     assert codes[5] == codes[0]
     assert np.isfinite(np.concatenate([column.low, column.high, column.mean, column.std])).all()
-    drawn = columns.draw_within(
-        column, columns.draw_codes(column, 200, np.random.default_rng(0)), np.random.default_rng(0)
-    )
+    drawn = col.draw_within(column, col.draw_codes(column, 200, np.random.default_rng(0)), np.random.default_rng(0))
     assert not np.isinf(drawn.to_numpy()).any()
     assert column.frequency.sum() == pytest.approx(1.0)
