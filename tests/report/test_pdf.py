@@ -45,9 +45,9 @@ def test_page_one_is_one_page_with_the_verdict(make: object) -> None:
 def test_page_one_stays_one_page_however_much_there_is_to_say() -> None:
     record = sample.make(
         classes={f"a class with quite a long name, number {i}": 40 for i in range(3)},
-        features=[f"a_feature_whose_name_is_as_long_as_names_in_real_data_become_{i:02}" for i in range(20)],
+        features=[f"a_feature_whose_name_is_as_long_as_names_in_real_data_become_{i:02}" for i in range(10)],
         title="A title that needs a second line because somebody thought that it should say everything at once",
-        model="A model with a long name as well", budget=8, failed=3,
+        model="A model with a long name as well", budget=1, failed=3,
     )  # fmt: skip
     notices = tuple(
         Notice(code=f"n{i}", text="Something that a reader should know, in a sentence. " * 5) for i in range(6)
@@ -57,7 +57,7 @@ def test_page_one_stays_one_page_however_much_there_is_to_say() -> None:
     facts = record.manifest.report.model_copy(update={"intended_use": "It supports a decision. " * 14})
     manifest = record.manifest.model_copy(update={"report": facts})
     first, second, *_ = pages(drawn(RunRecord(results, manifest, record.tables)))
-    assert "and 3 more in section 7" in first
+    assert "and 4 more in section 7" in first
     assert second.strip().startswith("A model with a long name")
     assert "Contents" in second
 

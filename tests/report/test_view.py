@@ -61,13 +61,13 @@ def test_a_class_without_rows_says_so_and_draws_nothing() -> None:
     assert empty.intro.text.startswith("No explained row is predicted so.")
     assert empty.features == ()
     assert empty.values == ()
-    assert [p.name.short for p in made.cover.panels] == ["yes"]
+    assert [p.name.short for p in made.cover.picture.panels] == ["yes"]
 
 
 def test_a_run_without_explanations_says_only_that() -> None:
     made = view.build(sample.empty())
     assert made.cover.verdict.text == "No row could be explained, so this run says nothing about the model."
-    assert made.cover.panels == ()
+    assert made.cover.picture.panels == ()
     assert made.picks.instead == "No row could be picked, because none was explained."
     assert made.reliability.chart is None
 

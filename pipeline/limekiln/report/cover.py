@@ -1,20 +1,23 @@
 """Page one: which model, which data, what was found, how sure. It can be read alone."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 from limekiln.record import ALL_CLASSES, ClassFacts, Pick, Results, RunRecord, Score
-from limekiln.report.figures import Bar, stacked_bar
+from limekiln.report import picture
 from limekiln.report.names import Name, Sentence, join, name, say
+from limekiln.report.picture import Picture
+from limekiln.report.ranking import used
 from limekiln.report.voice import LOW_FIT, Voice, class_name, fit_words, reading_order, voice
 from limekiln.report.words import NONE, count, day, decimals, is_number, number, percent, plural
 
 _FOUND = 3
 _CLASSES_NAMED = 3
-_PANELS = 3
-_PANEL_ROWS = 8
-_PANEL_WIDTH = {1: 560, 2: 264, 3: 144}
-_NOTICES = 3
-_NAME = 44
+_NOTICES = 2
+_NAME = 40
+# Lines of text that page one holds, and those of its parts that are always there.
+_PAGE, _FIXED = 57, 21
+_FEWEST_ROWS, _MOST_ROWS = 2, 10
 
 
 @dataclass(frozen=True)
@@ -37,24 +40,6 @@ class Found:
 
 
 @dataclass(frozen=True)
-class CoverBar:
-    """One feature of a panel: its name, its bar, its score."""
-
-    feature: Name
-    bar: Bar
-    score: str
-
-
-@dataclass(frozen=True)
-class CoverPanel:
-    """A panel of the picture, with the class it shows."""
-
-    name: Name
-    note: str
-    bars: tuple[CoverBar, ...]
-
-
-@dataclass(frozen=True)
 class Cover:
     """Everything page one prints."""
 
@@ -69,9 +54,7 @@ class Cover:
     figures: tuple[Figure, ...]
     notices: tuple[Name, ...]
     notices_more: str
-    picture_title: str
-    picture_note: str
-    panels: tuple[CoverPanel, ...]
+    picture: Picture
 
 
 def build(record: RunRecord) -> Cover:
@@ -84,24 +67,47 @@ def build(record: RunRecord) -> Cover:
     ranked = sorted(named, key=lambda c: -c.rows)[:_CLASSES_NAMED]
     shown = [c for c in named if c in ranked]
     left = len(named) - len(shown)
-    panels = _panels(results, classes, says)
     use = manifest.report.intended_use
-    return Cover(
+    cover = Cover(
         title=name(manifest.report.title, 100),
         facts=_facts(record),
-        intended_use=name(use, 220) if use else None,
+        intended_use=name(use, 180) if use else None,
         verdict=verdict(results, says),
         caution=_caution(results),
         found=() if says.regression else tuple(_found(c) for c in shown),
         found_more=f"{count(left, 'more class', 'more classes')} in section 2." if left and not says.regression else "",
         sure=sure(results),
         figures=_figures(results),
-        notices=tuple(name(n.text, 200) for n in notices[:_NOTICES]),
+        notices=tuple(name(n.text, 190) for n in notices[:_NOTICES]),
         notices_more=f"and {len(notices) - _NOTICES} more in section 7" if len(notices) > _NOTICES else "",
-        picture_title=_picture_title(says),
-        picture_note=_picture_note(says, len(panels)),
-        panels=panels,
+        picture=Picture("", "", ()),
     )
+    rows = _rows_left(cover)
+    if rows < _FEWEST_ROWS and len(picture.shown(classes)) == len(named):  # the picture says what the list says
+        cover = replace(cover, found=(), found_more="")
+        rows = _rows_left(cover)
+    return replace(cover, picture=picture.draw(results, classes, says, max(_FEWEST_ROWS, min(_MOST_ROWS, rows))))
+
+
+def _rows_left(cover: Cover) -> int:
+    """How many bars a panel can have so that page one stays one page, from the lines that all else takes."""
+    found = sum(_lines(f"{f.name.short} {f.rows}{f.text.text}", 50) + 0.3 for f in cover.found)
+    sure = sum(_lines(s.text, 50) + 0.3 for s in cover.sure)
+    taken = (
+        _FIXED
+        + 2.4 * _lines(cover.title.short, 46)
+        + _lines(cover.intended_use.short if cover.intended_use else "", 92)
+        + 1.8 * _lines(cover.verdict.text, 62)
+        + (2.8 if cover.caution else 0)
+        + sum(_lines(n.short, 98) + 0.3 for n in cover.notices)
+        + (2.5 if cover.notices else 0)
+        + max(found + (3 if cover.found else 0), sure)
+    )
+    return int((_PAGE - taken) / 2.25)
+
+
+def _lines(text: str, room: int) -> int:
+    return math.ceil(len(text) / room)
 
 
 def verdict(results: Results, says: Voice) -> Sentence:
@@ -240,58 +246,6 @@ def _figures(results: Results) -> tuple[Figure, ...]:
             Figure(percent(results.agreement), "same class as the model", "surrogate against model, over the rows")
         )
     return tuple(figures)
-
-
-def _picture_title(says: Voice) -> str:
-    return "What the explanations rest on" if says.regression else "What the explanations of each class rest on"
-
-
-def _picture_note(says: Voice, panels: int) -> str:
-    scale = "" if panels <= 1 else " All panels share one scale."
-    if says.regression:
-        return f"NormLIME score ({says.score}); solid: raises the value, hatched: lowers it.{scale}"
-    return f"NormLIME score ({says.score}); solid: for the class, hatched: against it.{scale}"
-
-
-def _panels(results: Results, classes: tuple[ClassFacts, ...], says: Voice) -> tuple[CoverPanel, ...]:
-    named = [c for c in classes if c.name != ALL_CLASSES]
-    drawn = [c for c in (named if len(named) <= _PANELS else classes[:1]) if used(c.features)]
-    rows = _PANEL_ROWS - min(_NOTICES, len(results.notices))
-    scores = [score_of(s, results) for c in drawn for s in used(c.features)[:rows]]
-    top, places = max(scores, default=0.0), decimals(scores)
-    return tuple(
-        CoverPanel(
-            class_name(c.name, _NAME),
-            "" if says.regression else count(c.rows, "row"),
-            tuple(
-                CoverBar(
-                    name(s.feature, _NAME),
-                    stacked_bar(
-                        f"{number(score_of(s, results), places)}, {says.direction(s.positive, s.negative)}",
-                        score=score_of(s, results),
-                        positive=s.positive,
-                        negative=s.negative,
-                        top=top,
-                        width=_PANEL_WIDTH[len(drawn)],
-                        whole=False,
-                    ),
-                    number(score_of(s, results), places),
-                )
-                for s in used(c.features)[:rows]
-            ),
-        )
-        for c in drawn
-    )
-
-
-def used(scores: tuple[Score, ...]) -> tuple[Score, ...]:
-    """The scores that rest on at least one explanation."""
-    return tuple(s for s in scores if s.support)
-
-
-def score_of(score: Score, results: Results) -> float:
-    """The score that ranks this run's features."""
-    return score.weighted if results.method.score == "weighted" else score.share
 
 
 def _weigh(scores: tuple[Score, ...]) -> str:

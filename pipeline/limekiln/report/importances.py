@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from limekiln.record import ALL_CLASSES, ClassFacts, Results, RunRecord, Score
-from limekiln.report.cover import score_of, used
 from limekiln.report.figures import Bar, shade, stacked_bar
 from limekiln.report.names import Name, Sentence, fit, join, name, say
+from limekiln.report.ranking import score_of, used
 from limekiln.report.voice import Voice, class_name, fit_words, reading_order, voice
 from limekiln.report.words import count, decimals, number, percent
 
