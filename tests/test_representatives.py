@@ -113,6 +113,17 @@ def test_rows_that_cover_everything_by_weight_must_cover_above_average() -> None
     assert r.total == pytest.approx(np.sqrt(np.abs(numbers.weights[present]).sum(axis=0)).sum())
 
 
+def test_a_column_that_no_row_covers_above_average_is_worth_nothing() -> None:
+    _, local = explained(2, 60, "none")
+    only = spaces.fit(frame(2, 60)[["age", "amount"]], discretizer="none")
+    weights = np.column_stack([np.full(60, -2.0), np.full(60, 1.0)])
+    numbers = replace(local, weights=weights, codes=local.codes[:, :2])
+    r = representatives.choose(only, numbers, np.flatnonzero(numbers.codes[:, 1] < only.columns[1].missing), "*", 3)
+    assert r.rule == COVERED_ABOVE_AVERAGE
+    assert representatives.certificates_table([r], only)["feature"].tolist() == ["age"]
+    assert r.gains.tolist() == [r.total]
+
+
 def test_a_missing_number_is_a_key_of_its_own_beside_the_whole_column() -> None:
     space, local = explained(3, 80, "none", density=1.0)
     named = matrix.pick_names(space)

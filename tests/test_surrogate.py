@@ -62,6 +62,7 @@ def test_a_batch_is_its_members_to_the_last_bit(selection: Selection) -> None:
 @pytest.mark.parametrize("k", [1, 2, 4])
 def test_no_more_than_k_features_are_kept(selection: Selection, k: int) -> None:
     Z, y, w = neighbourhood(2)
+    y[..., 1] *= selection == "lasso_path"  # an output that does not vary has no best feature
     m = surrogate.moments(Z, y, w)
     mask = surrogate.select(m, selection, k, Z[:, 0])
     assert mask is not None

@@ -107,7 +107,7 @@ def run(
             f"requested {counts.requested:,} = explained {counts.explained:,} + failed {counts.failed:,} rows; "
             f"the model was asked for {counts.model_rows:,} rows"
         )
-        seconds = ", ".join(f"{stage} {s:.1f} s" for stage, s in finished.record.manifest.timings.items())
+        seconds = ", ".join(f"{stage} {s:.1f} s" for stage, s in finished.seconds.items())
         _say(f"time: {seconds}")
         print(finished.folder, flush=True)
         if finished.missing:

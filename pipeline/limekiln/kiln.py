@@ -29,7 +29,7 @@ from limekiln.report import pdf as pdf_report
 from limekiln.report import view as report_view
 from limekiln.report.local import LocalClass, LocalView
 from limekiln.settings import Settings
-from limekiln.stages import Bench, Fired, Inputs
+from limekiln.stages import Bench, Fired, Inputs, Stopwatch
 from limekiln.values import Listener, silent
 
 _PACKAGES: Final = ("numpy", "scipy", "scikit-learn", "pandas", "pyarrow", "dask", "skops", "jinja2", "weasyprint")
@@ -61,10 +61,18 @@ class Plan:
 
 @dataclass(frozen=True)
 class Finished:
-    """A run in its place. `missing` says why a requested format was not written, if one was not."""
+    """A run in its place.
+
+    Attributes:
+        folder: where it lies.
+        record: what it holds.
+        seconds: of each stage, drawing and writing included, which the manifest inside cannot know.
+        missing: why a requested format was not written, if one was not.
+    """
 
     folder: Path
     record: RunRecord
+    seconds: dict[str, float]
     missing: LimekilnError | None
 
 
@@ -100,17 +108,16 @@ def run(config: LoadedConfig, listener: Listener = silent, *, resume: bool = Fal
     """
     started = datetime.now(UTC)
     parent = runs_folder(config)
-    clock = time.perf_counter()
-    inputs = read_inputs(config)
-    reading = time.perf_counter() - clock
+    clock = Stopwatch()
+    with clock.stage("read"):
+        inputs = read_inputs(config)
     identity = _fingerprint(config.settings, inputs)
     run_id = store.free_run_id(parent, f"{started:%Y%m%dT%H%M%SZ}-{identity[:8]}")
     with store.staging(parent, run_id) as staging, checkpoint.hold(parent, identity, resume=resume) as kept:
         with executor(config.settings.cluster) as workers:
-            fired = stages.fire(inputs, config.settings, Bench(workers, listener, kept))
+            fired = stages.fire(inputs, config.settings, Bench(workers, listener, kept, clock))
             manifest = make_manifest(config, inputs, fired, workers.description, (run_id, started))
-        timings = {"read": reading, **fired.seconds}
-        manifest = manifest.model_copy(update={"timings": _rounded(timings)})
+        manifest = manifest.model_copy(update={"timings": {s: round(t, 3) for s, t in clock.seconds.items()}})
         return _store(staging, parent / run_id, RunRecord(fired.results, manifest, fired.tables))
 
 
@@ -129,7 +136,7 @@ def render(folder: Path) -> Finished:
     record = store.read(folder)
     bare = {name: digest for name, digest in record.manifest.files.items() if name not in store.REPORTS}
     record = replace(record, manifest=record.manifest.model_copy(update={"files": bare}))
-    return _draw(folder, folder, record)
+    return _draw(folder, folder, record, Stopwatch())
 
 
 def check(config: LoadedConfig) -> Plan:
@@ -224,27 +231,32 @@ def tried(model: Model, frame: Frame) -> Model:
 
 
 def _store(staging: Path, place: Path, record: RunRecord) -> Finished:
-    store.write_results(staging, record.results, record.tables)
-    manifest = record.manifest.model_copy(update={"files": store.hashes(staging)})
-    finished = _draw(staging, place, replace(record, manifest=manifest))
-    store.publish(staging, place)
+    clock = Stopwatch(dict(record.manifest.timings))
+    with clock.stage("write"):
+        store.write_results(staging, record.results, record.tables)
+        manifest = record.manifest.model_copy(update={"files": store.hashes(staging)})
+    finished = _draw(staging, place, replace(record, manifest=manifest), clock)
+    with clock.stage("write"):
+        store.publish(staging, place)
     return finished
 
 
-def _draw(folder: Path, place: Path, record: RunRecord) -> Finished:
+def _draw(folder: Path, place: Path, record: RunRecord, clock: Stopwatch) -> Finished:
     """Writes the report and then the manifest, with every file's hash, into `folder`."""
     view = report_view.build(record)
     missing: LimekilnError | None = None
     if "html" in record.manifest.formats:
-        store.write_text(folder / "report.html", html_report.render(view))
+        with clock.stage("html"):
+            store.write_text(folder / "report.html", html_report.render(view))
     if "pdf" in record.manifest.formats:
         try:
-            store.write_bytes(folder / "report.pdf", pdf_report.render(view, record.manifest.created))
+            with clock.stage("pdf"):
+                store.write_bytes(folder / "report.pdf", pdf_report.render(view, record.manifest.created))
         except PdfUnavailableError as error:
             missing = error
     manifest = record.manifest.model_copy(update={"files": store.hashes(folder)})
     store.write_text(folder / store.MANIFEST, store.to_json(manifest))
-    return Finished(place, replace(record, manifest=manifest), missing)
+    return Finished(place, replace(record, manifest=manifest), clock.seconds, missing)
 
 
 def make_manifest(
@@ -305,7 +317,3 @@ def _fingerprint(settings: Settings, inputs: Inputs) -> str:
     software = _environment(_PACKAGES_OF_RESULTS)
     data = [inputs.frame.sha256, inputs.background.sha256]
     return checkpoint.fingerprint({"settings": facts, "model": inputs.model.sha256, "data": data, "software": software})
-
-
-def _rounded(seconds: dict[str, float]) -> dict[str, float]:
-    return {stage: round(s, 3) for stage, s in seconds.items()}

@@ -64,23 +64,18 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Fired:
-    """What the stages made: the results, the tables of `record.TABLES`, and seconds for each stage."""
+    """What the stages made: the results, the tables of `record.TABLES`, and the explanations behind them."""
 
     results: Results
     tables: dict[str, pd.DataFrame]
-    seconds: dict[str, float]
     explained: summary.Explained
 
 
-@dataclass
-class Bench:
-    """Where the stages work: the executor, who listens, what is kept, and the account of time and model rows."""
+@dataclass(frozen=True)
+class Stopwatch:
+    """Seconds spent in each stage."""
 
-    executor: Executor
-    listener: Listener = silent
-    checkpoint: Checkpoint = field(default_factory=Nothing)
     seconds: dict[str, float] = field(default_factory=dict)
-    model_rows: int = 0
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -90,6 +85,17 @@ class Bench:
             yield
         finally:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+
+
+@dataclass
+class Bench:
+    """Where the stages work: the executor, who listens, what is kept, and the account of time and model rows."""
+
+    executor: Executor
+    listener: Listener = silent
+    checkpoint: Checkpoint = field(default_factory=Nothing)
+    clock: Stopwatch = field(default_factory=Stopwatch)
+    model_rows: int = 0
 
     def map(self, name: str, function: Callable[[Any, Any], Any], shared: object, items: Sequence[Any]) -> list[Any]:
         """Fans out the items that are not kept from before, keeps each result, and tells the listener."""
@@ -113,7 +119,7 @@ def fire(inputs: Inputs, settings: Settings, bench: Bench) -> Fired:
         InputError: the settings do not fit the data.
         RunError: more rows failed than `explain.max_failed_fraction` allows.
     """
-    with bench.stage("predict"):
+    with bench.clock.stage("predict"):
         chosen, predicted, failures = _choose_rows(inputs, settings, bench)
     usable = np.isfinite(predicted).all(axis=1)
     _check_failures(failures, len(chosen.rows), settings)
@@ -124,12 +130,12 @@ def fire(inputs: Inputs, settings: Settings, bench: Bench) -> Fired:
     _check_failures(failures, len(chosen.rows), settings)
     explained = _explained(inputs, settings, space, explanations)
 
-    with bench.stage("aggregate"):
+    with bench.clock.stage("aggregate"):
         tallies = importances.tally(space, explanations, len(inputs.model.classes))
         ranked = importances.rank(
             tallies, inputs.model.classes, settings.aggregate.score, settings.aggregate.min_support
         )
-    with bench.stage("pick"):
+    with bench.clock.stage("pick"):
         picks = summary.choose(explained, settings.pick.budget, per_class=settings.pick.per_class)
     counts = Counts(
         requested=len(chosen.rows),
@@ -158,7 +164,7 @@ def fire(inputs: Inputs, settings: Settings, bench: Bench) -> Fired:
         notices=tuple(notices + of_run(settings, counts, explained)),
     )
     tables = summary.tables(explained, ranked, picks, failures, inputs.frame.keys)
-    return Fired(results, tables, bench.seconds, explained)
+    return Fired(results, tables, explained)
 
 
 def one_row(inputs: Inputs, settings: Settings, position: int, bench: Bench) -> tuple[Space, Rows, Surrogate, Array]:
@@ -265,7 +271,7 @@ def _job(inputs: Inputs, settings: Settings, space: Space, bench: Bench) -> tupl
     local, seed, n = _local(settings, space), settings.sample.seed, settings.explain.perturbations
     if settings.explain.pool == "none":
         return FreshJob(local, inputs.ref, n, seed), 0
-    with bench.stage("pool"):
+    with bench.clock.stage("pool"):
         parts = bench.map("pool", predict_part, PoolJob(space, inputs.ref, seed), pool_parts(n))
         bench.model_rows += n
         failed = sum(p.failed for p in parts)
@@ -286,7 +292,7 @@ def _explain(
     if not len(batch.rows):
         raise RunError("no row could be explained: the model refused all of them")
     job, pool_failed = _job(inputs, settings, space, bench)
-    with bench.stage("explain"):
+    with bench.clock.stage("explain"):
         pooled = isinstance(job, PooledJob)
         function = explain_pooled if pooled else explain_fresh
         batches = split(batch, _POOLED_BATCH if pooled else _FRESH_BATCH)

@@ -16,7 +16,7 @@ _CLASSES_NAMED = 3
 _NOTICES = 2
 _NAME = 40
 # Lines of text that page one holds, and those of its parts that are always there.
-_PAGE, _FIXED = 57, 21
+_PAGE, _FIXED = 60, 21
 _FEWEST_ROWS, _MOST_ROWS = 2, 10
 
 

@@ -246,7 +246,7 @@ def local_bars(features: Sequence[LocalFeature], says: Voice) -> tuple[LocalBar,
 def _why(row: PickedRow) -> Sentence:
     if not row.n_newly_covered:
         return say("Adds nothing new: what it could show was covered before.")
-    shown = tuple(name(key, 60) for key in row.newly_covered[:_KEYS])
+    shown = tuple(name(key, 90) for key in row.newly_covered[:_KEYS])
     left = row.n_newly_covered - len(shown)
     parts: list[str | Name] = [f"Picked because it adds {count(row.n_newly_covered, 'key')}"]
     for i, key in enumerate(shown):

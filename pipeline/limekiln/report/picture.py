@@ -11,7 +11,7 @@ from limekiln.report.words import count, decimals, number
 
 _PANELS = 3
 _BAR_WIDTH = {1: 560, 2: 264, 3: 144}
-_NAME = {1: 72, 2: 50, 3: 30}  # what a panel's width holds in one line
+_NAME = {1: 72, 2: 50, 3: 26}  # what a panel's width holds in one line
 
 
 @dataclass(frozen=True)
