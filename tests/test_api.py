@@ -33,7 +33,7 @@ def explained(iris: tuple[pd.DataFrame, pd.Series]) -> limekiln.Run:
 def test_every_row_is_explained_and_nothing_is_written(explained: limekiln.Run) -> None:
     assert explained.folder is None
     assert explained.results.counts.explained == 150
-    assert explained.results.agreement == pytest.approx(0.97, abs=0.03)
+    assert explained.results.accuracy == pytest.approx(0.97, abs=0.03)
 
 
 def test_importances_have_every_class_and_all_together(explained: limekiln.Run) -> None:

@@ -244,9 +244,9 @@ def _print_local(local: Any) -> None:
         fit = "no variation to explain" if block.r2 is None else f"R² {block.r2:.2f}"
         title = f"{block.name}: model {block.predicted:.3f}, surrogate {block.surrogate:.3f}, {fit}"
         table = Table(title=Text(title), title_justify="left", box=None, pad_edge=False)
-        table.add_column("feature")
-        table.add_column("value")
-        table.add_column("weight", justify="right")
+        table.add_column("feature", overflow="fold")
+        table.add_column("value", overflow="fold")
+        table.add_column("weight", justify="right", no_wrap=True)
         for f in block.features:
             direction = "▲" if f.weight > 0 else "▼" if f.weight < 0 else " "
             table.add_row(Text(f.feature), Text(f.raw), Text(f"{direction} {f.weight:+.4f}"))

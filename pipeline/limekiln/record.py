@@ -121,7 +121,7 @@ class Fidelity(_Stored):
 
 
 class Score(_Stored):
-    """The importance of a feature, or of one value of it, for a class (SCIENCE: NormLIME).
+    """The importance of a feature, or of one value of it, for a class (docs/explanation/normlime.md).
 
     `share` is the mean |w|/‖w‖₁ and `weighted` the mean w²/‖w‖₁ over the explanations that use it;
     `positive` + `negative` = `share` split by the sign of w; `sign_consistency` is |positive − negative| /
@@ -206,7 +206,10 @@ class Notice(_Stored):
 
 
 class Results(_Stored):
-    """`results.json`: a pure function of model, data, config and seed; no time, no place."""
+    """`results.json`: a pure function of model, data, config and seed; no time, no place.
+
+    `accuracy` is the share of explained rows whose predicted class is the true one; None without labels.
+    """
 
     schema_number: int = SCHEMA
     model: ModelFacts
@@ -215,7 +218,7 @@ class Results(_Stored):
     method: MethodFacts
     counts: Counts
     fidelity: Fidelity
-    agreement: float | None
+    accuracy: float | None
     classes: tuple[ClassFacts, ...]
     picks: tuple[Pick, ...]
     notices: tuple[Notice, ...]

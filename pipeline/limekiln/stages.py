@@ -146,7 +146,7 @@ def fire(inputs: Inputs, settings: Settings, bench: Bench) -> Fired:
     )
     if counts.requested != counts.explained + counts.failed:
         raise RunError(f"rows were lost: {counts}; this is a defect of limekiln")
-    accuracy, accuracy_notices = summary.agreement(explained)
+    accuracy, accuracy_notices = summary.accuracy(explained)
     class_facts = summary.class_facts(
         explained, ranked, top=settings.aggregate.top, min_support=settings.aggregate.min_support
     )
@@ -158,7 +158,7 @@ def fire(inputs: Inputs, settings: Settings, bench: Bench) -> Fired:
         method=_method_facts(settings, space),
         counts=counts,
         fidelity=summary.fidelity(explanations.r2),
-        agreement=accuracy,
+        accuracy=accuracy,
         classes=class_facts,
         picks=tuple(summary.pick_facts(explained, p) for p in picks),
         notices=tuple(notices + of_run(settings, counts, explained)),

@@ -161,7 +161,7 @@ def pick_facts(e: Explained, chosen: Representatives) -> Pick:
     )
 
 
-def agreement(e: Explained) -> tuple[float | None, list[Notice]]:
+def accuracy(e: Explained) -> tuple[float | None, list[Notice]]:
     """Share of explained rows whose predicted class is the true one; None without labels in the classes."""
     if e.targets is None or len(e.classes) == 1:
         return None, []

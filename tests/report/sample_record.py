@@ -187,7 +187,7 @@ def make(  # one record has many facts; every caller names them
         ),
         counts=counts,
         fidelity=_fidelity(explained),
-        agreement=0.964 if explained and task == "classification" else None,
+        accuracy=0.964 if explained and task == "classification" else None,
         classes=tuple(facts),
         picks=picks,
         notices=(Notice(code="pool", text="One pool of 20,000 perturbed rows serves every explanation."),),

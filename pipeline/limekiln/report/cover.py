@@ -148,7 +148,7 @@ def _caution(results: Results) -> str:
         return ""
     return (
         "Read this with caution: around most rows a straight line follows the model poorly, so single explanations are "
-        "not reliable and close ranks are ties."
+        "not reliable and close ranks may be ties."
     )
 
 
@@ -241,10 +241,8 @@ def _figures(results: Results) -> tuple[Figure, ...]:
                 "the best possible" if pick.optimal else most,
             )
         )
-    if results.agreement is not None:
-        figures.append(
-            Figure(percent(results.agreement), "same class as the model", "surrogate against model, over the rows")
-        )
+    if results.accuracy is not None:
+        figures.append(Figure(percent(results.accuracy), "predicted as they are", "the model's class is the true one"))
     return tuple(figures)
 
 

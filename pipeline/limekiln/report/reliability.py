@@ -41,7 +41,7 @@ class Reliability:
     """Section 5 of the report."""
 
     intro: Sentence
-    agreement: str
+    accuracy: str
     chart: Histogram | None
     table: tuple[FidelityRow, ...]
     counts: tuple[tuple[str, str], ...]
@@ -60,7 +60,7 @@ def build(record: RunRecord) -> Reliability:
     printed = failures.head(_FAILURES)
     return Reliability(
         intro=_intro(record),
-        agreement=_agreement(record),
+        accuracy=_accuracy(record),
         chart=_chart(record, values) if values else None,
         table=tuple(
             FidelityRow(
@@ -124,11 +124,11 @@ def _intro(record: RunRecord) -> Sentence:
     return say("".join(parts))
 
 
-def _agreement(record: RunRecord) -> str:
-    share = record.results.agreement
+def _accuracy(record: RunRecord) -> str:
+    share = record.results.accuracy
     if share is None:
         return ""
-    return f"In {percent(share)} of rows the local models rank the same class first as the model does."
+    return f"The model's predicted class is the true one in {percent(share)} of the explained rows."
 
 
 def _chart(record: RunRecord, values: tuple[float, ...]) -> Histogram:
