@@ -34,6 +34,11 @@ def test_names_that_differ_in_lost_signs_do_not_share_a_folder() -> None:
     assert len({store.slug(n) for n in ("a/b", "a\\b", "../a b", "a:b", "a b")}) == 5
 
 
+def test_rows_whose_names_differ_by_case_do_not_share_a_page() -> None:
+    assert store.slug("w0", exact=True) == "w0"
+    assert len({store.slug(n, exact=True) for n in ("w0", "W0", "w 0", "w-0")}) == 4
+
+
 @pytest.mark.parametrize("cell", ["=1+1", "+x", "-x", "@x", "\tx", "\rx", "\0x"])
 def test_formulas_are_guarded(cell: str) -> None:
     assert store.guard(cell) == f"'{cell}"

@@ -150,7 +150,7 @@ def explain(
         loaded = configs.load(config, overrides or ())
         with _progress() as listener:
             local = kiln.explain_row(loaded, row, listener)
-        path = html or kiln.runs_folder(loaded) / "rows" / f"{store.slug(row)}.html"
+        path = html or kiln.runs_folder(loaded) / "rows" / f"{store.slug(row, exact=True)}.html"
         path.parent.mkdir(parents=True, exist_ok=True)
         store.write_text(path, render_local(local))
         _print_local(local)

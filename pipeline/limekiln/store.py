@@ -29,18 +29,20 @@ RESULTS: Final = "results.json"
 REPORTS: Final = ("report.html", "report.pdf")
 CSV_TWINS: Final = ("importances", "picks")
 
-_NAME_BYTES: Final = 100
+_LONGEST: Final = 91  # and a hyphen and eight digits of a hash: 100 bytes
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\0")
 
 
-def slug(name: str) -> str:
-    """A folder name for a model: lower-case letters, digits and hyphens, at most 100 bytes.
+def slug(name: str, *, exact: bool = False) -> str:
+    """A file name for a model or a row: lower-case letters, digits and hyphens, at most 100 bytes.
 
-    A name that loses anything but blanks, hyphens and case gets a short hash of itself, so that two
-    models never share a folder by accident.
+    A name that loses anything but blanks, hyphens and case (or, if `exact`, anything at all) gets a short
+    hash of itself, so that two never share a file by accident.
     """
-    plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[: _NAME_BYTES - 9].strip("-")
-    if re.fullmatch(r"[A-Za-z0-9]+([ _-][A-Za-z0-9]+)*", name) and len(name) <= _NAME_BYTES - 9:
+    plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:_LONGEST].strip("-")
+    if plain == name or (
+        not exact and re.fullmatch(r"[A-Za-z0-9]+([ _-][A-Za-z0-9]+)*", name) and len(name) <= _LONGEST
+    ):
         return plain
     return f"{plain or 'model'}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
