@@ -151,6 +151,18 @@ def test_equal_rows_have_equal_explanations_and_other_labels_their_own() -> None
     np.testing.assert_allclose(told.weights[4], -told.weights[0], atol=1e-10)
 
 
+def test_numbers_kept_as_numbers_tell_rows_apart_that_share_their_intervals() -> None:
+    frame = table().iloc[[4, 4, 4]].reset_index(drop=True)
+    frame["noise"] += [0.0, 1e-3, 0.0]
+    cut, kept = pooled(table(), credit), pooled(table(), credit, "none")
+    for job, different in ((cut, False), (kept, True)):
+        rows = rows_of(job.local.space, frame, credit)
+        assert (rows.codes == rows.codes[0]).all()
+        weights = local.explain_pooled(job, rows).explanations.weights
+        assert (weights[0] != weights[1]).any() == different
+        assert (weights[0] == weights[2]).all()
+
+
 @pytest.mark.parametrize("cut", ["quartile", "none"])
 @pytest.mark.parametrize("selection", ["none", "highest_weights", "forward_selection"])
 def test_the_two_classes_of_a_binary_model_have_opposite_weights(selection: Selection, cut: Discretizer) -> None:

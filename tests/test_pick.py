@@ -153,6 +153,7 @@ def test_copies_of_a_row_change_nothing() -> None:
     thrice = pick.certify(twice, importance, 3, np.array([0]))
     assert thrice.curve[-1] >= best_of_all(covers, importance, 3) - 1e-9
     np.testing.assert_allclose(once.curve, thrice.curve, rtol=1e-9)
+    assert pick.bound(twice, importance, thrice.dual, 3) == thrice.curve[-1]
 
 
 @pytest.mark.parametrize("factor", [1e-12, 1e-6, 1e4, 1e12])

@@ -60,11 +60,11 @@ def audited(rows: list[dict[Key, float]], certificate: pd.DataFrame, budget: int
     """The bound that a certificate proves, from explanations and the table alone, in plain loops."""
     worth = {(f, v): i for f, v, i in zip(certificate.feature, certificate.value, certificate.importance, strict=True)}
     dual = {(f, v): x for f, v, x in zip(certificate.feature, certificate.value, certificate.dual, strict=True)}
-    covering = set()
+    covering = []
     for row in rows:
         used = [abs(w) for w in row.values() if w != 0]
         floor = sum(used) / len(used) * (1 - 1e-12) if used and above_average else 0.0
-        covering.add(frozenset(k for k, w in row.items() if w != 0 and abs(w) >= floor))
+        covering.append([k for k, w in row.items() if w != 0 and abs(w) >= floor])
     for key, value in worth.items():
         paid = sum(abs(row.get(key, 0.0)) for row in rows)
         assert value == pytest.approx(paid**0.5, rel=1e-12)
@@ -75,8 +75,12 @@ def audited(rows: list[dict[Key, float]], certificate: pd.DataFrame, budget: int
 
 @pytest.mark.parametrize("cut", ["quartile", "none"])
 @pytest.mark.parametrize("seed", range(4))
-def test_the_certificate_table_alone_proves_the_bound(seed: int, cut: Discretizer) -> None:
+@pytest.mark.parametrize("copies", [False, True], ids=["", "rows many times over"])
+def test_the_certificate_table_alone_proves_the_bound(seed: int, cut: Discretizer, *, copies: bool) -> None:
     space, local = explained(seed, 120, cut)
+    if copies:
+        again = np.arange(120) % 7
+        local = replace(local, codes=local.codes[again], weights=local.weights[again])
     r = representatives.choose(space, local, np.arange(120), "*", 5)
     table = representatives.certificates_table([r], space)
     above = r.rule == COVERED_ABOVE_AVERAGE

@@ -183,4 +183,5 @@ def explain(
         fired = stages.fire(inputs, loaded.settings, stages.Bench(workers))
         started = datetime.now(UTC)
         manifest = kiln.make_manifest(loaded, inputs, fired, workers.description, ("in-memory", started))
+        manifest = manifest.model_copy(update={"config_file": ""})
     return Run(RunRecord(fired.results, manifest, fired.tables))

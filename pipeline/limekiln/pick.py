@@ -91,7 +91,7 @@ def certify(covers: sparse.csr_array, importance: Array, budget: int, start: Ind
     none does. Any λ is valid, so stopping early loosens the bound and never falsifies it.
 
     Args:
-        covers: (n, F) 0/1 floats. Equal rows are counted once: no pick gains from a second copy.
+        covers: (n, F) 0/1 floats.
         importance: (F,) ≥ 0.
         budget: B.
         start: rows to begin with, the greedy pick as a rule.
@@ -102,13 +102,13 @@ def certify(covers: sparse.csr_array, importance: Array, budget: int, start: Ind
     active = np.unique(position[start])
     curve, dual = [], importance
     for b in range(1, budget + 1):
-        value, dual, active = _tighten(distinct, importance, b, active)
-        curve.append(value)
+        dual, active = _tighten(distinct, importance, b, active)
+        curve.append(bound(covers, importance, dual, b))
     # a bound for more rows also bounds fewer
     return Certificate(np.minimum.accumulate(np.array(curve)[::-1])[::-1], dual)
 
 
-def _tighten(covers: sparse.csr_array, importance: Array, budget: int, active: Index) -> tuple[float, Array, Index]:
+def _tighten(covers: sparse.csr_array, importance: Array, budget: int, active: Index) -> tuple[Array, Index]:
     best, best_dual = np.inf, importance
     for _ in range(_ROUNDS):
         dual, threshold = _relaxation(covers[active], importance, budget)
@@ -122,18 +122,22 @@ def _tighten(covers: sparse.csr_array, importance: Array, budget: int, active: I
             break
         heaviest = broken[np.argsort(-reached[broken], kind="stable")[:_COLUMNS_A_ROUND]]
         active = np.union1d(active, heaviest)
-    return best, best_dual, active
+    return best_dual, active
 
 
 def _relaxation(covers: sparse.csr_array, importance: Array, budget: int) -> tuple[Array, float]:
-    """λ of max I·y, y_j ≤ Σ_i A_ij x_i, Σx ≤ B, 0 ≤ x, y ≤ 1 over some rows, and the price of one more row."""
+    """λ of max I·y, y_j ≤ Σ_i A_ij x_i, Σx ≤ B, 0 ≤ x, 0 ≤ y ≤ 1 over some rows, and the price of one more row.
+
+    x ≤ 1 would not change the optimum, and would allow a λ that counts a row's copies as further gain.
+    """
     n, F = covers.shape
     unit = importance.max()  # the solver's tolerances are absolute
     cost = np.concatenate([-importance / unit, np.zeros(n)])
     reach = sparse.hstack([sparse.eye_array(F), -covers.T])
     size = sparse.csr_array(np.concatenate([np.zeros(F), np.ones(n)])[None, :])
     limits = np.concatenate([np.zeros(F), [float(budget)]])
-    solved = linprog(cost, A_ub=sparse.vstack([reach, size]).tocsr(), b_ub=limits, bounds=(0, 1), method="highs")
+    bounds = np.column_stack([np.zeros(F + n), np.repeat([1.0, np.inf], [F, n])])
+    solved = linprog(cost, A_ub=sparse.vstack([reach, size]).tocsr(), b_ub=limits, bounds=bounds, method="highs")
     if solved.status != 0:
         return np.zeros(F), np.inf
     marginals = -unit * np.asarray(solved.ineqlin.marginals)

@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 from limekiln.record import Fidelity, RunRecord
-from limekiln.report import view
+from limekiln.report import provenance, view
 from limekiln.report.names import Name
 from limekiln.report.picks import Picks
 from report import sample_record as sample
@@ -148,3 +148,12 @@ def test_the_prose_neither_claims_causes_nor_compliance() -> None:
 
 def _card_facts(picks: Picks) -> tuple[tuple[str, Name], ...]:
     return picks.sections[0].cards[0].facts
+
+
+def test_the_rerun_command_carries_the_overrides_and_a_run_from_python_has_none() -> None:
+    record = sample.credit()
+    manifest = record.manifest.model_copy(update={"config_overrides": ("model.version=a b",)})
+    commands = dict(provenance.build(replace(record, manifest=manifest)).commands)
+    assert commands["the whole run again"] == "limekiln run config.yaml --set 'model.version=a b'"
+    from_python = record.manifest.model_copy(update={"config_file": ""})
+    assert provenance.build(replace(record, manifest=from_python)).commands == ()

@@ -55,7 +55,7 @@ def build(record: RunRecord) -> Provenance:
         ),
         timings=(*timings, (Name("all stages"), duration(total))) if timings else (),
         files=tuple((name(path, 80), digest) for path, digest in sorted(manifest.files.items())),
-        config_file=name(manifest.config_file, 120),
+        config_file=name(manifest.config_file or "given from Python", 120),
         config_text=config[:_CONFIG],
         config_more=(
             f"and {count(len(config) - _CONFIG, 'more character')} in manifest.json" if len(config) > _CONFIG else ""
@@ -76,7 +76,10 @@ def _hash(digest: str | None, without: str) -> Name:
 
 def _commands(record: RunRecord) -> tuple[tuple[str, str], ...]:
     """The commands that give the same numbers again; paths stand as the run was given them."""
+    if not record.manifest.config_file:
+        return ()
     config = shlex.quote(storable(record.manifest.config_file))
+    config += "".join(f" --set {shlex.quote(storable(text))}" for text in record.manifest.config_overrides)
     first = next((row.row for pick in record.results.picks for row in pick.rows), None)
     commands = [("the whole run again", f"limekiln run {config}")]
     if first is not None:
