@@ -322,3 +322,19 @@ def test_odd_tables_are_explained_without_a_warning(cut: Discretizer, selection:
             told = local.explain_pooled(job, rows_of(job.local.space, frame, model)).explanations
         assert np.isfinite(told.weights).all()
         assert np.isfinite(told.surrogate).all()
+
+
+def test_a_value_that_no_perturbed_row_shares_weighs_exactly_nothing() -> None:
+    """Its column would otherwise be fitted to the row's own prediction alone."""
+    rng = np.random.default_rng(0)
+    background = pd.DataFrame({"k": rng.choice(list("ab"), 300), "x": rng.normal(size=300)})
+
+    def model(frame: pd.DataFrame) -> Array:
+        p = np.where(frame["k"] == "new", 0.95, 0.1) + 0.1 * (frame["x"] > 0)
+        return np.column_stack([1 - p, p])
+
+    job = pooled(background, model, M=2000)
+    rows = rows_of(job.local.space, background.iloc[[0]].assign(k="new"), model)
+    weights = local.explain_pooled(job, rows).explanations.weights
+    assert weights[0, 0] == 0.0
+    assert abs(weights[0, 1]) > 0.01

@@ -175,7 +175,7 @@ def explain_all_classes(job: PooledJob | FreshJob, row: Rows) -> tuple[Surrogate
     """One row's surrogates for every class, (1, C, d), and its own interpretable values (1, d)."""
     pool = job.pool if isinstance(job, PooledJob) else join_pool(job.local.space, [_row_part(job, int(row.keys[0]))])
     raw = _raw(job.local, pool, row, 0, _ALL)[None]
-    own = pools.own_values(job.local.space, row.codes, row.numbers)
+    own = _own(job.local, row, raw)
     fitted = _fit(job.local, raw, own, row.predicted - pool.offset)
     return Surrogate(fitted.coef, fitted.intercept + pool.offset, fitted.r2), own
 
@@ -185,7 +185,7 @@ def _raw(local: Local, pool: Pool, batch: Rows, i: int, labels: slice | int) -> 
 
 
 def _explain(local: Local, batch: Rows, raw: Array, offset: Array) -> LocalExplanations:
-    own = pools.own_values(local.space, batch.codes, batch.numbers)
+    own = _own(local, batch, raw)
     predicted = np.take_along_axis(batch.predicted, batch.labels[:, None], axis=1)
     fitted = _fit(local, raw, own, predicted - offset[:, None])
     return LocalExplanations(
@@ -198,6 +198,17 @@ def _explain(local: Local, batch: Rows, raw: Array, offset: Array) -> LocalExpla
         predicted=predicted[:, 0],
         r2=fitted.r2[:, 0],
     )
+
+
+def _own(local: Local, batch: Rows, raw: Array) -> Array:
+    """The rows' own interpretable values (n, d); 0 for a value that no perturbed row shares.
+
+    Such a feature (an unseen category, a very rare one) would get its weight from the row alone, by whatever
+    its prediction is off. Without it the column is constant and weighs exactly 0: nothing is known of it.
+    """
+    d = batch.codes.shape[1]
+    shared = np.einsum("nii->ni", raw)[:, 1 : 1 + d] > 0
+    return np.where(shared, pools.own_values(local.space, batch.codes, batch.numbers), 0.0)
 
 
 def _fit(local: Local, raw: Array, own: Array, outputs: Array) -> Surrogate:

@@ -238,8 +238,9 @@ class Manifest(_Stored):
     """`manifest.json`: what is needed to check the run and to run it again.
 
     `created` is UTC in ISO 8601; `timings` are seconds a stage; `files` maps each file of the run folder to
-    its SHA-256; `config_file` is empty for a run from Python; `config_text` is the config as read, without the credentials in its addresses,
-    `config_sha256` the hash of its bytes, `config_overrides` what the command line put over it.
+    its SHA-256; `config_file` is empty for a run from Python; `config_text` is the config as read, without
+    the credentials in its addresses, `config_sha256` the hash of its bytes, `config_overrides` what the
+    command line put over it.
     """
 
     schema_number: int = SCHEMA

@@ -156,7 +156,7 @@ def pick_facts(e: Explained, chosen: Representatives) -> Pick:
         covered=covered,
         upper_bound=bound,
         ratio=covered / bound if bound > 0 else 1.0,
-        optimal=bool(bound - covered <= 1e-9 * max(total, 1.0)),
+        optimal=bool(bound - covered <= 1e-9 * total),
         rows=rows,
     )
 
