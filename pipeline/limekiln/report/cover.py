@@ -242,7 +242,9 @@ def _figures(results: Results) -> tuple[Figure, ...]:
             )
         )
     if results.accuracy is not None:
-        figures.append(Figure(percent(results.accuracy), "predicted as they are", "the model's class is the true one"))
+        figures.append(
+            Figure(percent(results.accuracy), "the model's accuracy", "its class is the true one, on these rows")
+        )
     return tuple(figures)
 
 
