@@ -337,3 +337,25 @@ def test_the_manifest_keeps_no_password_and_names_the_overrides(tmp_path: Path) 
     assert "s3://***@bucket/data.csv" in done.record.manifest.config_text
     assert done.record.manifest.config_overrides == ("sample.rows=30", "model.version=s3://***@here")
     assert done.record.manifest.config_sha256 == store.sha256(path)
+
+
+def test_a_pick_that_covers_everything_is_said_to_cover_exactly_all(tmp_path: Path) -> None:
+    done = fire(kiln_cases.write(tmp_path, pick__budget=40))
+    for chosen in done.record.results.picks:
+        assert chosen.covered == chosen.total == chosen.upper_bound
+        assert chosen.rows[-1].coverage == chosen.total
+        assert chosen.optimal
+        assert len(chosen.rows) < 40
+
+
+def test_a_model_that_never_changes_its_mind_is_reported_and_not_divided_by(tmp_path: Path) -> None:
+    path = kiln_cases.write_own_model(tmp_path)
+    (tmp_path / "ours.py").write_text(
+        "import numpy as np\ndef predict(frame):\n    return np.tile([0.25, 0.75], (len(frame), 1))\n"
+    )
+    done = fire(path, "report.formats=[html, pdf]")
+    results = done.record.results
+    assert results.fidelity.median is None
+    assert all(score.weighted == 0 for score in results.classes[0].features)
+    assert set(done.record.tables["rows"]["flags"]) == {"constant_output"}
+    assert "class_never_predicted" in {n.code for n in results.notices}

@@ -8,7 +8,7 @@ import pandas as pd
 from limekiln import matrix, pick
 from limekiln.domains.tabular.space import Space
 from limekiln.record import TABLES
-from limekiln.values import Array, Index, LocalExplanations
+from limekiln.values import Array, Index, LocalExplanations, Mask
 
 COVERED_BY_WEIGHT = "a row covers a feature's value where its weight is not zero"
 COVERED_ABOVE_AVERAGE = (
@@ -27,7 +27,8 @@ class Representatives:
         rule: in words, when a row covers a key.
         members: (B,) positions of the picked rows among the explained rows.
         gains: (B,) what each added to the coverage.
-        curve: (B,) the certificate's upper bounds for picks of 1…B rows.
+        coverage: (B,) what the first 1…B of them cover; exactly `total` where that is everything.
+        curve: (B,) the certificate's upper bounds for picks of 1…B rows, at most `total`.
         upper_bound: the certificate's bound for `budget` rows.
         importance: (F,) what each key is worth; 0 for keys that no row covers.
         dual: (F,) the certificate's λ.
@@ -40,6 +41,7 @@ class Representatives:
     rule: str
     members: Index
     gains: Array
+    coverage: Array
     curve: Array
     upper_bound: float
     importance: Array
@@ -50,7 +52,7 @@ class Representatives:
     @property
     def total(self) -> float:
         """All that could be covered by picking every row."""
-        return float(self.importance.sum())
+        return _worth_of(self.importance, self.importance > 0)
 
 
 def choose(space: Space, local: LocalExplanations, members: Index, scope: str, budget: int) -> Representatives:
@@ -79,25 +81,33 @@ def choose(space: Space, local: LocalExplanations, members: Index, scope: str, b
     dual = np.zeros(size)
     dual[used] = proof.dual
     covered = np.zeros(size, dtype=bool)
-    new_keys = []
+    new_keys, coverage = [], []
     for row in picked.rows:
         reached = covers.indices[covers.indptr[row] : covers.indptr[row + 1]]
         fresh = reached[~covered[reached] & (worth[reached] > 0)]
         new_keys.append(tuple(int(k) for k in fresh[np.argsort(-worth[fresh], kind="stable")]))
         covered[fresh] = True
+        coverage.append(_worth_of(worth, covered))
+    limits = np.minimum(proof.curve, _worth_of(worth, worth > 0))
     return Representatives(
         scope=scope,
         budget=budget,
         rule=rule,
         members=members[picked.rows],
         gains=picked.gains,
-        curve=proof.curve[: len(picked.rows)],
-        upper_bound=float(proof.curve[-1]),
+        coverage=np.array(coverage),
+        curve=np.maximum(limits[: len(picked.rows)], coverage),
+        upper_bound=float(max([limits[-1], *coverage[-1:]])),
         importance=worth,
         dual=dual,
         covered=covered,
         new_keys=tuple(new_keys),
     )
+
+
+def _worth_of(importance: Array, keys: Mask) -> float:
+    """The keys' summed worth; one order of summation, so that covering everything is the total to the last bit."""
+    return float(importance[keys].sum())
 
 
 def picks_table(chosen: list[Representatives], row_keys: list[str]) -> pd.DataFrame:
@@ -106,7 +116,7 @@ def picks_table(chosen: list[Representatives], row_keys: list[str]) -> pd.DataFr
         (r.scope, order + 1, row_keys[member], gain, coverage, limit)
         for r in chosen
         for order, (member, gain, coverage, limit) in enumerate(
-            zip(r.members, r.gains, np.cumsum(r.gains), r.curve, strict=True)
+            zip(r.members, r.gains, r.coverage, r.curve, strict=True)
         )
     ]
     return pd.DataFrame(rows, columns=list(TABLES["picks"]))

@@ -140,13 +140,9 @@ def choose(e: Explained, budget: int, *, per_class: bool) -> list[Representative
 
 def pick_facts(e: Explained, chosen: Representatives) -> Pick:
     """One pick as the report tells it."""
-    covered, total = float(chosen.gains.sum()), chosen.total
-    bound = max(chosen.upper_bound, covered)
-    coverage = np.cumsum(chosen.gains)
-    rows = tuple(
-        _picked_row(e, chosen, order, float(coverage[order]), float(max(chosen.curve[order], coverage[order])))
-        for order in range(len(chosen.members))
-    )
+    covered, total = float(chosen.coverage[-1]) if len(chosen.coverage) else 0.0, chosen.total
+    bound = chosen.upper_bound
+    rows = tuple(_picked_row(e, chosen, order) for order in range(len(chosen.members)))
     return Pick(
         scope=chosen.scope,
         budget=chosen.budget,
@@ -189,7 +185,7 @@ def _top(ranked: Ranked, space: Space, top: int, min_support: int) -> tuple[Scor
     return tuple(Score(**s, supported=s["support"] >= min_support) for s in scores)
 
 
-def _picked_row(e: Explained, chosen: Representatives, order: int, coverage: float, bound: float) -> PickedRow:
+def _picked_row(e: Explained, chosen: Representatives, order: int) -> PickedRow:
     member, new = int(chosen.members[order]), chosen.new_keys[order]
     named = matrix.pick_names(e.space)
     r2 = float(e.local.r2[member])
@@ -202,8 +198,8 @@ def _picked_row(e: Explained, chosen: Representatives, order: int, coverage: flo
         target=e.targets[member] if e.targets is not None else None,
         r2=None if np.isnan(r2) else r2,
         gain=float(chosen.gains[order]),
-        coverage=coverage,
-        upper_bound=bound,
+        coverage=float(chosen.coverage[order]),
+        upper_bound=float(chosen.curve[order]),
         newly_covered=tuple(key_text(*named[k]) for k in new[:_NEW_KEYS_NAMED]),
         n_newly_covered=len(new),
         features=local_features(
