@@ -243,7 +243,8 @@ def _print_local(local: Any) -> None:
     for block in local.classes:
         fit = "no variation to explain" if block.r2 is None else f"R² {block.r2:.2f}"
         title = f"{block.name}: model {block.predicted:.3f}, surrogate {block.surrogate:.3f}, {fit}"
-        table = Table(title=Text(title), title_justify="left", box=None, pad_edge=False)
+        console.print(Text(title, style="bold"), soft_wrap=True)
+        table = Table(box=None, pad_edge=False)
         table.add_column("feature", overflow="fold")
         table.add_column("value", overflow="fold")
         table.add_column("weight", justify="right", no_wrap=True)
