@@ -359,3 +359,23 @@ def test_a_model_that_never_changes_its_mind_is_reported_and_not_divided_by(tmp_
     assert all(score.weighted == 0 for score in results.classes[0].features)
     assert set(done.record.tables["rows"]["flags"]) == {"constant_output"}
     assert "class_never_predicted" in {n.code for n in results.notices}
+
+
+def test_refused_perturbations_count_without_a_shared_pool_too(tmp_path: Path) -> None:
+    """The model takes every row of the data, and refuses what no row of the data is: old, with noise of its own."""
+    path = kiln_cases.write_own_model(tmp_path, explain__pool="none", sample__rows=30)
+    (tmp_path / "ours.py").write_text(
+        "import numpy as np, pandas as pd\n"
+        f"known = set(pd.read_csv({str(tmp_path / 'data.csv')!r})['noise'])\n"
+        "def predict(frame):\n"
+        "    if ((frame['age'] > 70) & ~frame['noise'].isin(known)).any():\n"
+        "        raise ValueError('never seen')\n"
+        "    p = 1 / (1 + np.exp(-(frame['age'].to_numpy() - 50) / 10))\n"
+        "    return np.column_stack([1 - p, p])\n"
+    )
+    with pytest.raises(RunError, match=r"in stage perturb: the model refused \d+ of 600 perturbed rows: .*never seen"):
+        fire(path)
+    done = fire(path, "explain.max_failed_fraction=0.5")
+    assert done.record.results.counts.failed == 0
+    assert done.record.results.counts.pool_failed > 0
+    assert "pool_rows_refused" in {n.code for n in done.record.results.notices}

@@ -109,7 +109,7 @@ def test_a_row_is_explained_to_the_same_bits_in_any_batch_and_order(
 
     def run(batch: Rows) -> LocalExplanations:
         if fresh:
-            return local.explain_fresh(FreshJob(shared.local, Model(credit), 300, 5), batch).explanations
+            return local.explain_fresh(FreshJob(shared.local, Model(credit), 300, 5, 0.05), batch).explanations
         return local.explain_pooled(shared, batch).explanations
 
     whole = run(rows)
@@ -266,13 +266,13 @@ def test_a_row_without_any_prediction_is_a_failure_and_the_others_are_explained(
     job = pooled(table(), credit)
     rows = pick(rows_of(job.local.space, table(), credit), [3, 4])
     refusing = Model(lambda f: np.full((len(f), 2), np.nan))
-    none = local.explain_fresh(FreshJob(job.local, refusing, 50, 0), rows)
+    none = local.explain_fresh(FreshJob(job.local, refusing, 50, 0, 0.05), rows)
     assert [(f.row, f.stage, f.error) for f in none.failures] == [
-        (3, "perturb", "no prediction"),
-        (4, "perturb", "no prediction"),
+        (3, "perturb", "the model refused 50 of 50 perturbed rows: no prediction"),
+        (4, "perturb", "the model refused 50 of 50 perturbed rows: no prediction"),
     ]
     assert none.explanations.weights.shape == (0, 5)
-    assert none.model_rows == 100
+    assert (none.model_rows, none.refused) == (100, 100)
 
 
 def test_all_classes_of_a_row_are_what_each_alone_is() -> None:

@@ -154,14 +154,14 @@ def _part_in(arrays: Arrays) -> PredictedPart:
 
 
 def _batch_out(batch: Batch) -> Arrays:
-    facts = {"failures": [asdict(f) for f in batch.failures], "model_rows": batch.model_rows}
+    facts = {"failures": [asdict(f) for f in batch.failures], "model_rows": batch.model_rows, "refused": batch.refused}
     return {**vars(batch.explanations), "facts": _text(facts)}
 
 
 def _batch_in(arrays: Arrays) -> Batch:
     facts = _value(arrays.pop("facts"))
     failures = tuple(Failure(**f) for f in facts["failures"])
-    return Batch(LocalExplanations(**arrays), failures, facts["model_rows"])
+    return Batch(LocalExplanations(**arrays), failures, facts["model_rows"], facts["refused"])
 
 
 _CODECS: Final[Mapping[str, tuple[Callable[[Any], Arrays], Callable[[Arrays], Any]]]] = {

@@ -65,6 +65,7 @@ class FreshJob:
     model: Predictor
     perturbations: int
     seed: int
+    max_refused: float
 
 
 @dataclass(frozen=True)
@@ -97,11 +98,12 @@ class PredictedPart:
 
 @dataclass(frozen=True)
 class Batch:
-    """The outcome of a batch: explanations, failures, and how many rows the model was asked for."""
+    """The outcome of a batch: explanations, failures, and how many rows the model was asked for and refused."""
 
     explanations: LocalExplanations
     failures: tuple[Failure, ...]
     model_rows: int
+    refused: int = 0
 
 
 def predict_batch(model: Predictor, frame: pd.DataFrame) -> Outputs:
@@ -153,11 +155,13 @@ def explain_pooled(job: PooledJob, batch: Rows) -> Batch:
 
 def explain_fresh(job: FreshJob, batch: Rows) -> Batch:
     """Explains each row from perturbations of its own, seeded by the run's seed and the row's key."""
-    kept, raw, offsets, failures = [], [], [], []
+    kept, raw, offsets, failures, refused = [], [], [], [], 0
     for i, row in enumerate(batch.rows):
         part = _row_part(job, int(batch.keys[i]))
-        if not len(part.outputs):
-            failures.append(Failure(int(row), "perturb", part.error))
+        refused += part.failed
+        if not len(part.outputs) or part.failed > job.max_refused * job.perturbations:
+            reason = f"the model refused {part.failed:,} of {job.perturbations:,} perturbed rows: {part.error}"
+            failures.append(Failure(int(row), "perturb", reason))
             continue
         own = join_pool(job.local.space, [part])
         label = int(batch.labels[i])
@@ -168,7 +172,7 @@ def explain_fresh(job: FreshJob, batch: Rows) -> Batch:
     size = 2 + batch.codes.shape[1]
     stacked = np.stack(raw) if raw else np.empty((0, size, size))
     explained = _explain(job.local, rows, stacked, np.array(offsets))
-    return Batch(explained, tuple(failures), job.perturbations * len(batch.rows))
+    return Batch(explained, tuple(failures), job.perturbations * len(batch.rows), refused)
 
 
 def explain_all_classes(job: PooledJob | FreshJob, row: Rows) -> tuple[Surrogate, Array]:

@@ -270,7 +270,7 @@ def _job(inputs: Inputs, settings: Settings, space: Space, bench: Bench) -> tupl
     """What a batch needs, and how many perturbed rows of the pool the model refused."""
     local, seed, n = _local(settings, space), settings.sample.seed, settings.explain.perturbations
     if settings.explain.pool == "none":
-        return FreshJob(local, inputs.ref, n, seed), 0
+        return FreshJob(local, inputs.ref, n, seed, settings.explain.max_failed_fraction), 0
     with bench.clock.stage("pool"):
         parts = bench.map("pool", predict_part, PoolJob(space, inputs.ref, seed), pool_parts(n))
         bench.model_rows += n
@@ -299,7 +299,8 @@ def _explain(
         outcomes: list[Batch] = bench.map("explain", function, job, batches)
     bench.model_rows += sum(o.model_rows for o in outcomes)
     local = concatenate([o.explanations for o in outcomes])
-    return local, [f for o in outcomes for f in o.failures], pool_failed
+    refused = pool_failed + sum(o.refused for o in outcomes)
+    return local, [f for o in outcomes for f in o.failures], refused
 
 
 def _check_failures(failures: list[Failure], requested: int, settings: Settings) -> None:

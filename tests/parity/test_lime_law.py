@@ -86,7 +86,7 @@ def ours(cut: Discretizer, *, pooled: bool) -> Array:
             parts = [predict_part(PoolJob(space, Model(), seed), p) for p in pool_parts(PERTURBATIONS)]
             batch = explain_pooled(PooledJob(local, join_pool(space, parts)), row)
         else:
-            batch = explain_fresh(FreshJob(local, Model(), PERTURBATIONS, seed), row)
+            batch = explain_fresh(FreshJob(local, Model(), PERTURBATIONS, seed, 0.05), row)
         weights[seed] = batch.explanations.weights[0]
     return weights
 
