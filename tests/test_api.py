@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.model_selection import FixedThresholdClassifier
 
 import kiln_cases
 import limekiln
@@ -122,3 +123,23 @@ def test_submodules_do_not_replace_the_functions() -> None:
         "import limekiln, limekiln.kiln, limekiln.local; assert callable(limekiln.run) and callable(limekiln.explain)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_model_with_a_threshold_of_its_own_is_said_to_decide_otherwise(iris: tuple[pd.DataFrame, pd.Series]) -> None:
+    features, target = iris
+    yes = target == "virginica"
+    plain = LogisticRegression(max_iter=1000).fit(features, yes)
+    eager = FixedThresholdClassifier(plain, threshold=0.05).fit(features, yes)
+    different = int((eager.predict(features) != plain.predict(features)).sum())
+    assert different > 0
+    notices = {
+        name: {
+            n.code: n.text
+            for n in limekiln.explain(
+                model.predict_proba, features, classes=[False, True], perturbations=200
+            ).results.notices
+        }
+        for name, model in (("plain", plain), ("eager", eager))
+    }
+    assert "decisions_differ" not in notices["plain"]
+    assert f"In {different} of the first 150 rows" in notices["eager"]["decisions_differ"]

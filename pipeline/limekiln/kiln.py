@@ -37,6 +37,7 @@ _PACKAGES_OF_RESULTS: Final = ("limekiln", "numpy", "scipy", "scikit-learn", "pa
 _CREDENTIALS: Final = re.compile(r"(\w+://)[^/\s@]+@")
 _TRIAL_ROWS: Final = 100
 _TRIAL_SECONDS: Final = 0.2
+_DECISIONS_COMPARED: Final = 1000
 _WHOLE_SAMPLE: Final = "all"
 
 
@@ -224,7 +225,8 @@ def tried(model: Model, frame: Frame) -> Model:
     if len(failed) == len(trial):
         raise InputError(f"the model refuses the first {len(trial)} rows of {frame.source}: {failed[0][1]}")
     good = trial.drop(index=trial.index[[position for position, _ in failed]])
-    return replace(model, notices=(*model.notices, *models.probe(model, good)))
+    decisions = models.compare_decisions(model, frame.features.head(_DECISIONS_COMPARED))
+    return replace(model, notices=(*model.notices, *models.probe(model, good), *decisions))
 
 
 def _seconds_a_row(inputs: Inputs) -> float:

@@ -208,7 +208,7 @@ class Notice(_Stored):
 class Results(_Stored):
     """`results.json`: a pure function of model, data, config and seed; no time, no place.
 
-    `accuracy` is the share of explained rows whose predicted class is the true one; None without labels.
+    `accuracy` is the share of explained rows whose predicted (likeliest) class is the true one; None without labels.
     """
 
     schema_number: int = SCHEMA

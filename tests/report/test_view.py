@@ -33,7 +33,7 @@ def test_page_one_says_how_sure() -> None:
         ("0.81", "median fidelity, R²", "6% of rows below 0.5"),
         ("1,000", "rows explained", "of 1,000 requested, 0 failed"),
         ("71%", "of the importance in 8 picked rows", "no 8 rows can cover more than 77%"),
-        ("96%", "the model's accuracy", "its class is the true one, on these rows"),
+        ("96%", "the model's accuracy", "its likeliest class is the true one"),
     ]
     assert cover.caution == ""
 

@@ -3,9 +3,9 @@
 Only the modules of this package may load a model, and only from bytes whose hash was taken before.
 """
 
-from limekiln.models.checked import predict_checked, predict_rows, probe
+from limekiln.models.checked import compare_decisions, predict_checked, predict_rows, probe
 from limekiln.models.loading import load
 from limekiln.models.model import Model
 from limekiln.models.references import InMemory, ModelRef
 
-__all__ = ["InMemory", "Model", "ModelRef", "load", "predict_checked", "predict_rows", "probe"]
+__all__ = ["InMemory", "Model", "ModelRef", "compare_decisions", "load", "predict_checked", "predict_rows", "probe"]

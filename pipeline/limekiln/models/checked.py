@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from limekiln.errors import PredictionError
-from limekiln.models.model import Model
+from limekiln.models.model import Model, label_text
 from limekiln.models.quiet import quiet
 from limekiln.record import Notice
 from limekiln.values import Array, Outputs
@@ -98,6 +98,31 @@ def probe(model: Model, frame: pd.DataFrame) -> tuple[Notice, ...]:
         text = "The model gives different predictions for the same rows: this run cannot be reproduced."
         return (*notices.values(), Notice(code="not_reproducible", text=text))
     return tuple(notices.values())
+
+
+def compare_decisions(model: Model, frame: pd.DataFrame) -> tuple[Notice, ...]:
+    """Say so where the model's own `predict` is not its likeliest class, as with a threshold other than the largest.
+
+    Explanations go by the likeliest class. Only a model that is a method of an estimator has decisions to compare.
+    """
+    decide = getattr(getattr(model.predict, "__self__", None), "predict", None)
+    if model.task != "classification" or decide is None or decide == model.predict:
+        return ()
+    outputs, failed = predict_rows(model, frame)
+    keep = sorted(set(range(len(frame))) - {row for row, _ in failed})
+    with quiet():
+        decided = [label_text(label) for label in np.asarray(decide(frame.iloc[keep].copy()), dtype=object)]
+    if not set(decided) <= set(model.classes):
+        return ()  # a `predict` that names no classes, such as a network's
+    likeliest = [model.classes[c] for c in outputs[keep].argmax(axis=1)]
+    different = sum(a != b for a, b in zip(decided, likeliest, strict=True))
+    if not different:
+        return ()
+    text = (
+        f"In {different:,} of the first {len(keep):,} rows the model decides for another class than its likeliest one "
+        "(it has a threshold of its own). Classes and accuracy in this report go by the likeliest class."
+    )
+    return (Notice(code="decisions_differ", text=text),)
 
 
 def _is_noise(warning: warnings.WarningMessage) -> bool:

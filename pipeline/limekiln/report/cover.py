@@ -242,9 +242,7 @@ def _figures(results: Results) -> tuple[Figure, ...]:
             )
         )
     if results.accuracy is not None:
-        figures.append(
-            Figure(percent(results.accuracy), "the model's accuracy", "its class is the true one, on these rows")
-        )
+        figures.append(Figure(percent(results.accuracy), "the model's accuracy", "its likeliest class is the true one"))
     return tuple(figures)
 
 
