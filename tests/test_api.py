@@ -143,3 +143,8 @@ def test_a_model_with_a_threshold_of_its_own_is_said_to_decide_otherwise(iris: t
     }
     assert "decisions_differ" not in notices["plain"]
     assert f"In {different} of the first 150 rows" in notices["eager"]["decisions_differ"]
+
+
+def test_a_misspelt_categorical_column_is_named(iris: tuple[pd.DataFrame, pd.Series]) -> None:
+    with pytest.raises(InputError, match="categorical: the frame has no column 'petals'"):
+        limekiln.explain(lambda f: np.zeros(len(f)), iris[0], categorical=["petals"])

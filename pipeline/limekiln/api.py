@@ -152,6 +152,10 @@ def explain(
         RunError: the model failed on too many rows.
     """
     model = Model.from_function(predict, classes=classes)
+    data = frames.in_memory(frame, target)
+    unknown = [name for name in categorical if name not in frame.columns]
+    if unknown:
+        raise InputError(f"categorical: the frame has no column {unknown[0]!r}")
     named = [] if classes is None else list(model.classes)
     content = {
         "model": {
@@ -172,7 +176,6 @@ def explain(
         "cluster": {"scheduler": "inline"},
     }
     loaded = configs.from_mapping(content, Path.cwd())
-    data = frames.in_memory(frame, target)
     inputs = stages.Inputs(
         frame=data,
         background=data if background is None else frames.in_memory(background, None),

@@ -30,7 +30,8 @@ def _constant_columns(explained: Explained) -> list[Notice]:
 
 def _sample(settings: Settings, counts: Counts) -> list[Notice]:
     wanted = settings.sample.rows
-    if wanted == "all" or wanted <= counts.requested:
+    by_default = "rows" not in settings.sample.model_fields_set
+    if by_default or wanted == "all" or wanted <= counts.requested:
         return []
     text = f"{wanted:,} rows were asked for; the data have {counts.requested:,}, and all were taken."
     return [Notice(code="sample_is_all", text=text)]

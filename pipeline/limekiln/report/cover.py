@@ -147,7 +147,7 @@ def _caution(results: Results) -> str:
     if median is None or median >= LOW_FIT:
         return ""
     return (
-        "Read this with caution: around most rows a straight line follows the model poorly, so single explanations are "
+        "Read this with caution: the local models follow the model poorly around most rows, so single explanations are "
         "not reliable and close ranks may be ties."
     )
 

@@ -171,8 +171,8 @@ def _limitations(results: Results) -> tuple[str, ...]:
             "as adverse-action reasons."
         ),
         (
-            "A local explanation is a straight line laid along the model near one row. Where the model bends or "
-            "features interact, the line misses it; the fidelity in section 5 says how much."
+            "A local explanation is a linear model fitted around one row. Where the model bends within an interval or "
+            "features interact, it misses that; the fidelity in section 5 says how much."
         ),
         (
             "Perturbed rows mix values column by column. Some of them could not occur, and the model was not trained "
@@ -213,12 +213,8 @@ def _of_this_run(results: Results) -> tuple[Sentence, ...]:
         lines.append(say(f"{sample.rows:,} of {count(sample.of, 'row')} were explained ({part}); other rows would give "
                          "somewhat other numbers."))  # fmt: skip
     for c in results.classes:
-        if c.name != ALL_CLASSES and c.rows < results.method.min_support:
-            rows = (
-                "No explained row is"
-                if c.rows == 0
-                else f"Only {count(c.rows, 'explained row')} {plural(c.rows, 'is', 'are')}"
-            )
+        if c.name != ALL_CLASSES and 0 < c.rows < results.method.min_support:
+            rows = f"Only {count(c.rows, 'explained row')} {plural(c.rows, 'is', 'are')}"
             lines.append(say(f"{rows} predicted ", name(c.name), ": its importances rest on too little."))
     lines += [say(name(n.text, 400)) for n in results.notices]
     return tuple(lines)

@@ -241,3 +241,13 @@ def test_infinite_numbers_belong_to_the_outer_intervals_and_to_no_statistic() ->
     drawn = col.draw_within(column, col.draw_codes(column, 200, np.random.default_rng(0)), np.random.default_rng(0))
     assert not np.isinf(drawn.to_numpy()).any()
     assert column.frequency.sum() == pytest.approx(1.0)
+
+
+def test_a_printed_border_leaves_every_value_on_its_side() -> None:
+    values = pd.Series([1.0, 2.0, 84798.0, 84798.0, 84799.0, 90000.0, 123456.75, 150000.0], name="x")
+    column = col.fit_continuous(values, "quartile", None, 0)
+    printed = [float(label.removeprefix("≤ ")) for label in column.labels if label.startswith("≤")]
+    printed += [float(label.split(" to ")[1]) for label in column.labels if " to " in label]
+    assert not any("e+" in label for label in column.labels)
+    for border, text in zip(column.borders, printed, strict=True):
+        assert ((values <= border) == (values <= text)).all()

@@ -241,7 +241,7 @@ def _interval_labels(borders: Array, members: list[Array], *, whole: bool) -> li
         inner = [str(a) if a == b else f"{a} to {b}" for a, b in zip(starts[:-1], ends[1:], strict=True)]
         names = [f"≤ {ends[0]}", *inner, f"≥ {starts[-1]}"] if ends else []
     else:
-        texts = _distinct(borders)
+        texts = _texts(borders, np.sort(np.concatenate(members)))
         inner = [f"> {a} to {b}" for a, b in pairwise(texts)]
         names = [f"≤ {texts[0]}", *inner, f"> {texts[-1]}"] if texts else []
     if not names:
@@ -250,13 +250,20 @@ def _interval_labels(borders: Array, members: list[Array], *, whole: bool) -> li
     return names
 
 
-def _distinct(borders: Array) -> list[str]:
-    """Each border in as few digits as keep them apart."""
+def _texts(borders: Array, known: Array) -> list[str]:
+    """Each border in as few digits as keep them apart, and every value of the column on its side of them."""
+    below = np.searchsorted(known, borders, side="right")
     for digits in range(4, 17):
-        texts = [f"{b:.{digits}g}" for b in borders]
-        if len(set(texts)) == len(texts):
-            return texts
-    return [repr(float(b)) for b in borders]
+        rounded = [float(f"{b:.{digits}g}") for b in borders]
+        if len(set(rounded)) == len(rounded) and (np.searchsorted(known, rounded, side="right") == below).all():
+            return [_plain(r) for r in rounded]
+    return [_plain(float(b)) for b in borders]
+
+
+def _plain(number: float) -> str:
+    """A number without an exponent, as far as a reader can count its zeros."""
+    few_zeros = number == 0 or 1e-5 <= abs(number) < 1e12  # noqa: PLR2004  # about a dozen places
+    return np.format_float_positional(number, trim="-") if few_zeros else f"{number:g}"
 
 
 def _range(dtype: Any) -> tuple[float, float]:
