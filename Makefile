@@ -12,16 +12,16 @@ report: $(VENV)/.run          ## the example's report
 	@folder=$$($(BIN)/limekiln run config.yaml | tail -n 1; exit $${PIPESTATUS[0]}); code=$$?; \
 	test -z "$$folder" || { echo "The report lies in $$folder:"; ls "$$folder" | grep '^report'; }; exit $$code
 
-test: $(VENV)/.dev            ## the test suite
+test: $(VENV)/.kinds          ## the test suite
 	$(BIN)/python -m pytest -m "not slow"
 
-test-all: $(VENV)/.dev        ## the test suite with its long tier
+test-all: $(VENV)/.kinds      ## the test suite with its long tier
 	$(BIN)/python -m pytest
 
-lint: $(VENV)/.dev
+lint: $(VENV)/.kinds
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
-	$(BIN)/mypy pipeline tests examples
+	$(BIN)/mypy pipeline tests examples benchmarks
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -38,11 +38,20 @@ $(VENV)/.dev: locks/dev.txt $(VENV)/.run
 	$(PIP) install --require-hashes --no-build-isolation -r locks/dev.txt
 	@touch $@
 
+# PyTorch stands in no lock: its CPU and CUDA builds share a version and differ in hash
+$(VENV)/.kinds: locks/kinds.txt $(VENV)/.dev
+	$(PIP) install "torch==2.13.0"
+	$(PIP) install --require-hashes --no-deps --no-build-isolation -r locks/kinds.txt
+	@touch $@
+
 lock:                         ## writes locks/ anew from pyproject.toml; needs uv
 	uv pip compile pyproject.toml --group build --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-header --no-annotate --output-file locks/run.txt
 	uv pip compile pyproject.toml --group build --group test --group lint --constraints locks/run.txt --universal \
 	  --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --output-file locks/dev.txt
+	uv pip compile pyproject.toml --all-extras --group build --group test --group lint --group kinds \
+	  --constraints locks/dev.txt --override locks/overrides.txt --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-header --no-annotate --output-file locks/kinds.txt
 
 clean:
 	rm -rf $(VENV) dist build

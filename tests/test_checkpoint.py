@@ -7,8 +7,9 @@ import pytest
 
 from limekiln import checkpoint
 from limekiln.errors import RunError
-from limekiln.local import Batch, PredictedPart
-from limekiln.values import Failure, LocalExplanations, Outputs
+from limekiln.local.parts import PartBatch
+from limekiln.local.tables import Batch, PredictedPart
+from limekiln.values import Failure, LocalExplanations, Outputs, PartExplanations
 
 EXPLANATIONS = LocalExplanations(
     rows=np.array([3, 5]),
@@ -33,6 +34,45 @@ def test_a_batch_comes_back_bit_for_bit(tmp_path: Path) -> None:
         assert returned.tobytes() == array.tobytes()
     assert back.failures == (Failure(9, "perturb", 'said "no"\0\nß'),)
     assert back.model_rows == 40
+
+
+def test_a_batch_of_texts_comes_back_with_the_names_of_their_parts(tmp_path: Path) -> None:
+    told = PartExplanations(
+        rows=np.array([3, 5]),
+        labels=np.array([0, 1]),
+        sizes=np.array([2, 1]),
+        weights=np.array([0.1, -1e-300, np.pi]),
+        intercept=np.array([0.5, 0.25]),
+        surrogate=np.array([0.6, 0.2]),
+        predicted=np.array([0.61, 0.19]),
+        r2=np.array([0.9, np.nan]),
+    )
+    traits = {"word": np.array(["straße", "日本", "x"]), "capped": np.array([False, False, True])}
+    kept = checkpoint.Kept(tmp_path)
+    kept.save("explain", 1, PartBatch(told, traits, (Failure(4, "decompose", "the text is blank"),), 40, 7))
+    back = kept.load("explain", 1)
+    assert isinstance(back, PartBatch)
+    for name, array in vars(told).items():
+        returned = getattr(back.explanations, name)
+        assert returned.dtype == array.dtype
+        assert returned.tobytes() == array.tobytes()
+    assert {name: array.tolist() for name, array in back.traits.items()} == {
+        "word": ["straße", "日本", "x"],
+        "capped": [False, False, True],
+    }
+    assert back.failures == (Failure(4, "decompose", "the text is blank"),)
+    assert (back.model_rows, back.refused) == (40, 7)
+
+
+def test_a_batch_without_an_explained_text_comes_back(tmp_path: Path) -> None:
+    nothing, none = np.empty(0), np.empty(0, dtype=np.int64)
+    told = PartExplanations(none, none, none, nothing, nothing, nothing, nothing, nothing)
+    kept = checkpoint.Kept(tmp_path)
+    kept.save("explain", 0, PartBatch(told, {}, (Failure(0, "decompose", "why"),), 0, 0))
+    back = kept.load("explain", 0)
+    assert isinstance(back, PartBatch)
+    assert len(back.explanations.rows) == 0
+    assert back.traits == {}
 
 
 def test_predictions_and_pool_parts_come_back(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 from limekiln import config
 from limekiln.config_errors import LATER_KEYS, LATER_VALUES
 from limekiln.errors import ConfigError
-from limekiln.settings import Settings
+from limekiln.settings import CsvSource, Settings, SkopsModel
 from limekiln.yaml_tree import YamlProblem, read
 
 SMALL = """\
@@ -26,6 +26,9 @@ model:
 data:
   source: {kind: csv, path: d.csv}
 """
+
+
+MODEL_KINDS = '"http", "joblib", "keras", "mlflow", "onnx", "python", "skops" or "torch"'
 
 
 @pytest.fixture(autouse=True)
@@ -60,7 +63,8 @@ def keys_of(schema: Mapping[str, Any], root: Mapping[str, Any], path: str = "") 
 def test_a_small_config_gets_the_defaults() -> None:
     loaded = load(SMALL)
     assert loaded.settings.model.name == "Credit"
-    assert loaded.settings.explain.perturbations == 20_000
+    assert loaded.settings.perturbations == 20_000
+    assert loaded.settings.pool == "marginal"
     assert loaded.settings.report.formats == ("html", "pdf")
     assert (loaded.path, loaded.folder, loaded.text) == (Path("config.yaml"), Path(), SMALL)
 
@@ -74,7 +78,7 @@ def test_the_hash_is_of_the_files_bytes() -> None:
 
 def test_a_wrong_value_is_named_with_its_place_and_the_way_out() -> None:
     text = SMALL + "explain:\n  perturbations: many\n"
-    assert refused(text) == 'config.yaml:7:18: explain.perturbations: expected an integer ≥ 50, got "many"'
+    assert refused(text) == 'config.yaml:7:18: explain.perturbations: expected an integer ≥ 50 or null, got "many"'
 
 
 def test_all_errors_are_told_at_once_in_the_order_of_the_file() -> None:
@@ -119,7 +123,7 @@ def test_all_errors_are_told_at_once_in_the_order_of_the_file() -> None:
         ),
         (
             "explain: {perturbations: 99999999999}\n",
-            "6:26: explain.perturbations: expected an integer ≥ 50 and ≤ 10000000, got 99999999999",
+            "6:26: explain.perturbations: expected an integer ≥ 50 and ≤ 10000000 or null, got 99999999999",
         ),
     ],
 )
@@ -130,17 +134,33 @@ def test_messages_of_single_values(added: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("{path: m}", '3:3: model.source.kind: missing; expected "joblib", "python" or "skops"'),
+        ("{path: m}", f"3:3: model.source.kind: missing; expected {MODEL_KINDS}"),
         (
             "{kind: skop, path: m}",
-            '3:18: model.source.kind: expected "joblib", "python" or "skops", got "skop"; did you mean "skops"?',
+            f'3:18: model.source.kind: expected {MODEL_KINDS}, got "skop"; did you mean "skops"?',
         ),
         (
-            "{kind: onnx, path: m}",
+            "{kind: onxx, path: m}",
+            f'3:18: model.source.kind: expected {MODEL_KINDS}, got "onxx"; did you mean "onnx"?',
+        ),
+        (
+            "{kind: onnx, path: m, classes: [a, b], activation: relu}",
+            '3:62: model.source.activation: expected "none", "softmax" or "sigmoid", got "relu"',
+        ),
+        (
+            "{kind: torch, path: m, classes: [a, b], trusted: yes, module: net}",
             (
-                '3:18: model.source.kind: "onnx" is not available in this version of limekiln; '
-                'expected "joblib", "python" or "skops"'
+                '3:60: model.source.trusted: expected true or false, got "yes"\n'
+                'config.yaml:3:73: model.source.module: expected a text like "module:callable" or null, got "net"'
             ),
+        ),
+        (
+            "{kind: mlflow, path: m}",
+            "3:3: model.source.trusted: missing; must be true: loading an MLflow model runs the code inside it",
+        ),
+        (
+            "{kind: http, url: 'ftp://x', classes: [a, b]}",
+            '3:29: model.source.url: expected "http://…" or "https://…", got "ftp://x"',
         ),
         ("m.skops", '3:11: model.source: expected keys such as kind and path, got "m.skops"'),
         (
@@ -215,6 +235,121 @@ def test_values_of_later_versions_are_told_from_wrong_ones(key: str, value: str)
             ["model.source={kind: python, path: 'm:f', classes: [a, b]}", "model.output=value"],
             "model.source.classes: a model with output: value has no classes; remove them, or set output: probability",
         ),
+        (
+            ["model.source={kind: onnx, path: m}"],
+            (
+                "model.source.classes: expected at least two class names, in the order of the output's columns; "
+                "or set model.output: value"
+            ),
+        ),
+        (
+            ["model.source={kind: torch, path: m, classes: [a, b]}", "model.output=value"],
+            "model.source.classes: a model with output: value has no classes; remove them, or set output: probability",
+        ),
+        (["model.source={kind: keras, path: m, classes: [a, a]}"], 'model.source.classes: "a" stands twice'),
+        (
+            ["model.source={kind: mlflow, path: m, trusted: true, classes: [a]}"],
+            (
+                "model.source.classes: expected at least two class names, in the order of the output's columns; "
+                "or set model.output: value"
+            ),
+        ),
+        (
+            ["model.source={kind: http, url: 'http://me:hush@x/y', classes: [a, b]}"],
+            ("model.source.url: holds a user or a password; name the variable of a bearer token in token_env instead"),
+        ),
+        (
+            ["model.source={kind: http, url: 'http://x/y', classes: [a, b], result: z}"],
+            "model.source.result: an MLflow scoring server gives one output; remove it, or set protocol: kserve-v2",
+        ),
+        (["model.output=value", "model.outputs=[a, a]"], 'model.outputs: "a" stands twice'),
+        (
+            ["model.outputs=[a]"],
+            "model.outputs: names values; a model that gives classes names them in model.source.classes",
+        ),
+        (
+            ["model.unit=EUR"],
+            "model.unit: a model with output: probability has no unit; remove it, or set output: value",
+        ),
+        (
+            ["model.output=logit", "model.unit=EUR"],
+            "model.unit: a model with output: logit has no unit; remove it, or set output: value",
+        ),
+        (["data.groups={home: [a]}"], "data.groups.home: expected at least two columns"),
+        (["data.groups={home: [a, b], b.c: [b, d]}"], 'data.groups: "b" stands twice; a column belongs to one group'),
+        (["data.groups={home: [a, b, a]}"], 'data.groups: "a" stands twice; a column belongs to one group'),
+        (
+            ["data.target=a", "data.groups={home: [a, b]}"],
+            'data.groups.home: data.target keeps "a" from the model, so it is in no group',
+        ),
+        (
+            ["data.id=a", "data.groups={home: [a, b]}"],
+            'data.groups.home: data.id keeps "a" from the model, so it is in no group',
+        ),
+        (
+            ["data.exclude=[a]", "data.groups={home: [a, b]}"],
+            'data.groups.home: data.exclude keeps "a" from the model, so it is in no group',
+        ),
+        (["data.groups={home: a}"], 'data.groups.home: expected a list of texts, got "a"; write ["a"]'),
+        (["data.groups={home: [a, 1]}"], "data.groups.home[1]: expected a text, got 1; put it in quotes"),
+        (["data.groups=[a]"], "data.groups: expected a map of keys and values, got a list"),
+        (
+            ["data.column=a"],
+            "data.column: names the column of a text or an image; a table's columns are all features",
+        ),
+        (["data.domain=text"], "data.column: missing; the column that holds the text"),
+        (["data.domain=images"], "data.column: missing; the column that holds the images"),
+        (
+            ["data.domain=text", "data.column=a", "data.categorical=[b]"],
+            "data.categorical: is for tables; data.domain is text",
+        ),
+        (
+            ["data.domain=text", "data.column=a", "data.exclude=[b]"],
+            "data.exclude: is for tables; data.domain is text",
+        ),
+        (
+            ["data.domain=text", "data.column=a", "data.groups={home: [b, c]}"],
+            "data.groups: is for tables; data.domain is text",
+        ),
+        (
+            ["data.domain=text", "data.column=a", "data.background={kind: csv, path: b.csv}"],
+            "data.background: is for tables and sequences; data.domain is text",
+        ),
+        (
+            ["data.source={kind: folder, path: photos}"],
+            'data.source.kind: "folder" holds images; set data.domain: images',
+        ),
+        (
+            ["data.domain=text", "data.source={kind: folder, path: letters}"],
+            'data.source.kind: "folder" holds no texts; expected csv, parquet, jsonl or sql',
+        ),
+        (
+            ["data.domain=sequences", "data.column=a"],
+            'data.source.kind: "csv" holds no series; expected numpy, parquet or jsonl',
+        ),
+        (["data.source={kind: sql, query: SELECT 1}"], "data.source.url: expected one of url and url_env"),
+        (
+            ["data.source={kind: sql, query: SELECT 1, url: 'sqlite:///a.db', url_env: A}"],
+            "data.source.url: expected one of url and url_env",
+        ),
+        (["data.images.size=[0, 9]"], "data.images.size[0]: expected an integer ≥ 1, got 0"),
+        (
+            ["data.images.size=[1, 2, 3]"],
+            "data.images.size: expected [an integer ≥ 1, an integer ≥ 1] or null, got a list",
+        ),
+        (["data.images.grid=[8, b]"], 'data.images.grid[1]: expected an integer ≥ 1, got "b"'),
+        (
+            ["data.text.tokens=word"],
+            (
+                'data.text.tokens: expected "words", "characters" or a text like "module:callable", got "word"; '
+                'did you mean "words"?'
+            ),
+        ),
+        (
+            ["explain.pool=marginal", "data.domain=text", "data.column=a"],
+            "explain.pool: the perturbations of text contain the row, so rows cannot share them; remove it",
+        ),
+        (["explain.pool=some"], 'explain.pool: expected "marginal", "none" or null, got "some"'),
         (["data.source.names=[a, a]"], 'data.source.names: "a" stands twice'),
         (["report.formats=[pdf, pdf]"], 'report.formats: "pdf" stands twice'),
         (
@@ -226,6 +361,55 @@ def test_values_of_later_versions_are_told_from_wrong_ones(key: str, value: str)
 )
 def test_settings_that_do_not_go_together(options: list[str], message: str) -> None:
     assert refused(SMALL, *options).endswith(f": {message}")
+
+
+OTHER_DOMAINS = {
+    "text": ["data.domain=text", "data.column=words"],
+    "images": ["data.domain=images", "data.source={kind: folder, path: photos}"],
+    "sequences": ["data.domain=sequences", "data.source={kind: numpy, path: series.npy}"],
+}
+
+
+@pytest.mark.parametrize(
+    ("options", "pool", "perturbations"),
+    [
+        ([], "marginal", 20_000),
+        (["explain.pool=none"], "none", 5_000),
+        (["explain.pool=marginal"], "marginal", 20_000),
+        (["explain.pool=none", "explain.perturbations=70"], "none", 70),
+        (["explain.perturbations=70"], "marginal", 70),
+        *((options, "none", 1_000) for options in OTHER_DOMAINS.values()),
+        ([*OTHER_DOMAINS["text"], "explain.perturbations=70"], "none", 70),
+        ([*OTHER_DOMAINS["text"], "explain.pool=none"], "none", 1_000),
+    ],
+)
+def test_pool_and_perturbations_have_the_domains_defaults(options: list[str], pool: str, perturbations: int) -> None:
+    loaded = load(SMALL, *options).settings
+    assert (loaded.pool, loaded.perturbations) == (pool, perturbations)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        *OTHER_DOMAINS.values(),
+        ["data.domain=images", "data.column=file", "data.images.size=[224, 224]", "data.images.hide='#7f7f7f'"],
+        ["data.domain=text", "data.column=a", "data.text.tokens=mine:tokens"],
+        ["data.domain=text", "data.column=a", "data.source={kind: sql, query: SELECT 1, url_env: DATABASE}"],
+        ["data.groups={home: [street, town], 'a.b': [c, d]}"],
+        ["model.output=value", "model.outputs=[low, high]", "model.unit=EUR"],
+        ["model.output=value", "model.source={kind: onnx, path: m}"],
+        ["model.output=logit", "model.source={kind: torch, path: m, classes: [a, b], module: 'net:Net'}"],
+        ["model.source={kind: mlflow, path: m, trusted: true}"],
+        ["model.source={kind: keras, path: m.keras, classes: [a, b], activation: softmax}"],
+        ["model.source={kind: http, url: 'https://host/v2/models/m/infer', protocol: kserve-v2, classes: [a, b]}"],
+        ["model.source={kind: python, path: 'm:f', factory: true, classes: [a, b]}"],
+        ["data.domain=sequences", "data.source={kind: parquet, path: s.parquet}", "data.column=s"],
+    ],
+    ids=" ".join,
+)
+def test_every_kind_of_data_and_model_can_be_set(options: list[str]) -> None:
+    loaded = load(SMALL, *options)
+    assert config.from_mapping(loaded.settings, Path()).settings == loaded.settings
 
 
 @pytest.mark.parametrize(
@@ -344,7 +528,14 @@ def test_the_starter_is_a_config_of_defaults_with_every_key_explained() -> None:
     }
     assert loaded.settings == config.from_mapping(smallest, Path()).settings
     there = {name for name, _ in keys_of(config.schema(), config.schema())}
-    elsewhere = {"model.source.classes", *(name for name in there if name.startswith("data.background."))}
+    chosen = {"model.source": set(SkopsModel.model_fields), "data.source": set(CsvSource.model_fields)}
+    elsewhere = {
+        name
+        for name in there
+        for source, kind in chosen.items()
+        if name.startswith(f"{source}.") and name.removeprefix(f"{source}.") not in kind
+    }
+    elsewhere |= {name for name in there if name.startswith("data.background.")}
     assert there - elsewhere == set(flat(YAML(typ="safe").load(text)))
 
 

@@ -11,8 +11,11 @@ from limekiln.domains.tabular import space as spaces
 from limekiln.domains.tabular.columns import Discretizer
 from limekiln.domains.tabular.space import Space
 from limekiln.record import TABLES
-from limekiln.representatives import COVERED_ABOVE_AVERAGE, COVERED_BY_WEIGHT
-from limekiln.values import Array, LocalExplanations
+from limekiln.representatives import COVERED_ABOVE_AVERAGE, COVERED_BY_WEIGHT, Representatives
+from limekiln.values import Array, Explanations, Index, LocalExplanations, plain_vocabulary
+from weight_cases import by_key
+
+BY_WEIGHT, ABOVE_AVERAGE = (rule.format(what="feature's value") for rule in (COVERED_BY_WEIGHT, COVERED_ABOVE_AVERAGE))
 
 Key = tuple[str, str]
 
@@ -43,6 +46,14 @@ def explanations(space: Space, table: pd.DataFrame, weights: Array) -> LocalExpl
     rows, nothing = np.arange(n), np.zeros(n)
     codes = spaces.encode(space, table)
     return LocalExplanations(rows, np.zeros(n, dtype=np.int64), codes, weights, nothing, nothing, nothing, nothing)
+
+
+def choose(space: Space, local: LocalExplanations, members: Index, scope: str, budget: int) -> Representatives:
+    return representatives.choose(matrix.of_space(space), matrix.of_table(space, local), members, scope, budget)
+
+
+def certificates_table(r: Representatives, space: Space) -> pd.DataFrame:
+    return representatives.certificates_table([r], matrix.of_space(space))
 
 
 def told(space: Space, local: LocalExplanations, *, whole_numbers: bool) -> list[dict[Key, float]]:
@@ -81,9 +92,9 @@ def test_the_certificate_table_alone_proves_the_bound(seed: int, cut: Discretize
     if copies:
         again = np.arange(120) % 7
         local = replace(local, codes=local.codes[again], weights=local.weights[again])
-    r = representatives.choose(space, local, np.arange(120), "*", 5)
-    table = representatives.certificates_table([r], space)
-    above = r.rule == COVERED_ABOVE_AVERAGE
+    r = choose(space, local, np.arange(120), "*", 5)
+    table = certificates_table(r, space)
+    above = r.rule == ABOVE_AVERAGE
     proved = audited(told(space, local, whole_numbers=cut == "none"), table, 5, above_average=above)
     assert proved == pytest.approx(r.upper_bound, rel=1e-9)
     assert r.gains.sum() <= r.upper_bound + 1e-9
@@ -93,11 +104,11 @@ def test_the_certificate_table_alone_proves_the_bound(seed: int, cut: Discretize
 
 def test_what_the_picked_rows_bring_in_is_what_they_gain() -> None:
     space, local = explained(1, 150)
-    r = representatives.choose(space, local, np.arange(150), "*", 6)
+    r = choose(space, local, np.arange(150), "*", 6)
     assert len(r.new_keys) == len(r.members) == len(r.gains) == len(r.curve)
     for member, gain, keys in zip(r.members, r.gains, r.new_keys, strict=True):
         assert sum(r.importance[k] for k in keys) == pytest.approx(gain)
-        own = matrix.pick_keys(space, local.codes[[member]])[0]
+        own = matrix.of_space(space).pick[matrix.table_keys(space, local.codes[[member]])[0]]
         assert set(keys) <= set(own[local.weights[member] != 0].tolist())
         assert list(r.importance[list(keys)]) == sorted(r.importance[list(keys)], reverse=True)
     flat = [k for keys in r.new_keys for k in keys]
@@ -108,11 +119,11 @@ def test_rows_that_cover_everything_by_weight_must_cover_above_average() -> None
     _, local = explained(2, 60, "none", density=1.0)
     numbers = replace(local, weights=local.weights[:, :2], codes=local.codes[:, :2])
     only = spaces.fit(frame(2, 60)[["age", "amount"]], discretizer="none")
-    r = representatives.choose(only, numbers, np.arange(60), "*", 3)
+    r = choose(only, numbers, np.arange(60), "*", 3)
     present = numbers.codes[:, 1] != only.columns[1].missing
-    assert r.rule in (COVERED_BY_WEIGHT, COVERED_ABOVE_AVERAGE)
-    r = representatives.choose(only, numbers, np.flatnonzero(present), "*", 3)
-    assert r.rule == COVERED_ABOVE_AVERAGE
+    assert r.rule in (BY_WEIGHT, ABOVE_AVERAGE)
+    r = choose(only, numbers, np.flatnonzero(present), "*", 3)
+    assert r.rule == ABOVE_AVERAGE
     assert len(r.members) == 2, "one row for each of the two columns"
     assert r.total == pytest.approx(np.sqrt(np.abs(numbers.weights[present]).sum(axis=0)).sum())
 
@@ -122,16 +133,16 @@ def test_a_column_that_no_row_covers_above_average_is_worth_nothing() -> None:
     only = spaces.fit(frame(2, 60)[["age", "amount"]], discretizer="none")
     weights = np.column_stack([np.full(60, -2.0), np.full(60, 1.0)])
     numbers = replace(local, weights=weights, codes=local.codes[:, :2])
-    r = representatives.choose(only, numbers, np.flatnonzero(numbers.codes[:, 1] < only.columns[1].missing), "*", 3)
-    assert r.rule == COVERED_ABOVE_AVERAGE
-    assert representatives.certificates_table([r], only)["feature"].tolist() == ["age"]
+    r = choose(only, numbers, np.flatnonzero(numbers.codes[:, 1] < only.columns[1].missing), "*", 3)
+    assert r.rule == ABOVE_AVERAGE
+    assert certificates_table(r, only)["feature"].tolist() == ["age"]
     assert r.gains.tolist() == [r.total]
 
 
 def test_a_missing_number_is_a_key_of_its_own_beside_the_whole_column() -> None:
     space, local = explained(3, 80, "none", density=1.0)
-    named = matrix.pick_names(space)
-    r = representatives.choose(space, local, np.arange(80), "*", 80)
+    named = matrix.pick_names(matrix.of_space(space))
+    r = choose(space, local, np.arange(80), "*", 80)
     keys = {named[k] for k in np.flatnonzero(r.importance)}
     assert ("age", "") in keys
     assert ("amount", "") in keys
@@ -141,10 +152,10 @@ def test_a_missing_number_is_a_key_of_its_own_beside_the_whole_column() -> None:
 
 def test_a_model_that_uses_nothing_gives_an_empty_pick() -> None:
     space, local = explained(4, 30)
-    r = representatives.choose(space, replace(local, weights=np.zeros((30, 4))), np.arange(30), "*", 3)
+    r = choose(space, replace(local, weights=np.zeros((30, 4))), np.arange(30), "*", 3)
     assert r.members.tolist() == []
     assert r.total == r.upper_bound == 0.0
-    assert representatives.certificates_table([r], space).empty
+    assert certificates_table(r, space).empty
     assert representatives.picks_table([r], ["x"] * 30).empty
 
 
@@ -162,7 +173,7 @@ def test_one_row_or_two_identical_ones(n: int) -> None:
         predicted=local.predicted[first],
         r2=local.r2[first],
     )
-    r = representatives.choose(space, few, np.arange(n), "*", 8)
+    r = choose(space, few, np.arange(n), "*", 8)
     assert 1 <= len(r.members) <= n
     assert r.upper_bound >= r.gains.sum() - 1e-12
 
@@ -170,8 +181,8 @@ def test_one_row_or_two_identical_ones(n: int) -> None:
 def test_the_order_of_rows_only_matters_for_equal_rows() -> None:
     space, local = explained(6, 90)
     shuffled = np.random.default_rng(0).permutation(90)
-    a = representatives.choose(space, local, np.arange(90), "*", 5)
-    b = representatives.choose(space, local, shuffled, "*", 5)
+    a = choose(space, local, np.arange(90), "*", 5)
+    b = choose(space, local, shuffled, "*", 5)
     np.testing.assert_allclose(a.gains, b.gains, rtol=1e-12)
     assert a.upper_bound == pytest.approx(b.upper_bound, rel=1e-9)
     assert set(a.members.tolist()) == set(b.members.tolist())
@@ -179,12 +190,27 @@ def test_the_order_of_rows_only_matters_for_equal_rows() -> None:
 
 def test_the_tables_have_the_contracts_columns() -> None:
     space, local = explained(7, 50)
-    r = representatives.choose(space, local, np.arange(20, 50), "good", 3)
+    r = choose(space, local, np.arange(20, 50), "good", 3)
     picks = representatives.picks_table([r], [f"row {i}" for i in range(50)])
     assert tuple(picks.columns) == TABLES["picks"]
-    assert tuple(representatives.certificates_table([r], space).columns) == TABLES["certificates"]
+    assert tuple(certificates_table(r, space).columns) == TABLES["certificates"]
     assert picks["row"].tolist() == [f"row {i}" for i in r.members]
     assert (r.members >= 20).all()
     np.testing.assert_allclose(picks["coverage"], np.cumsum(picks["gain"]))
     assert picks["order"].tolist() == [1, 2, 3]
     assert (picks["upper_bound"] >= picks["coverage"] - 1e-9).all()
+
+
+def test_texts_cover_their_words_and_the_rule_speaks_of_features() -> None:
+    weights = by_key(np.array([[2.0, 1.0], [3.0, 0.0], [4.0, -1.0]]), np.array([[0, 1], [2, 3], [0, 2]]), 5)
+    nothing = np.zeros(3)
+    explained = Explanations(np.arange(3), np.zeros(3, dtype=np.int64), weights, *[nothing] * 4)
+    vocabulary = plain_vocabulary(["bad", "fair", "good", "never", "unseen"])
+    r = representatives.choose(vocabulary, explained, np.arange(3), "*", 2)
+    assert r.rule == "a row covers a feature where its weight is not zero"
+    assert r.members.tolist() == [2, 0]
+    assert r.new_keys == ((0, 2), (1,))
+    np.testing.assert_allclose(r.importance, np.sqrt([6.0, 1.0, 4.0, 0.0, 0.0]))
+    table = representatives.certificates_table([r], vocabulary)
+    assert table["feature"].tolist() == ["bad", "fair", "good"]
+    assert set(table["value"]) == {""}

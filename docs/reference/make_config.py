@@ -27,19 +27,20 @@ def markdown() -> str:
     """The whole page."""
     root = schema()
     lines = [HEAD]
-    for name, key in root["properties"].items():
-        section = _resolved(key, root)
-        if "properties" in section:
-            lines += [f"## {name}", "", _sentence(section["description"]), ""]
-            lines += _section(section, name, root)
-    plain = {name: key for name, key in root["properties"].items() if "properties" not in _resolved(key, root)}
+    sections = _sections(root["properties"], root)
+    for name, section in sections.items():
+        lines += [f"## {name}", "", _sentence(section["description"]), ""]
+        lines += _section(section, name, root)
+    plain = {name: key for name, key in root["properties"].items() if name not in sections}
     lines += ["## At the top level", "", *_table(plain, root["required"], root)]
     return "\n".join(lines).rstrip() + "\n"
 
 
 def _section(section: Schema, path: str, root: Schema) -> Iterator[str]:
     kinds = {name: key for name, key in section["properties"].items() if _kinds(key, root)}
-    yield from _table(section["properties"], section.get("required", ()), root, path)
+    inside = _sections(section["properties"], root)
+    plain = {name: key for name, key in section["properties"].items() if name not in inside}
+    yield from _table(plain, section.get("required", ()), root, path)
     for name, key in kinds.items():
         if f"{path}.{name}" == "data.background":
             continue
@@ -48,6 +49,15 @@ def _section(section: Schema, path: str, root: Schema) -> Iterator[str]:
             yield from (f"### {path}.{name} of kind `{kind}`", "", _sentence(variant["description"]), "")
             keys = {n: k for n, k in variant["properties"].items() if n != "kind"}
             yield from _table(keys, variant.get("required", ()), root)
+    for name, inner in _sections(section["properties"], root).items():
+        yield from (f"### {path}.{name}", "", _sentence(inner["description"]), "")
+        yield from _section(inner, f"{path}.{name}", root)
+
+
+def _sections(keys: Schema, root: Schema) -> dict[str, Schema]:
+    """The keys that are sections of their own, resolved."""
+    resolved = {name: _resolved(key, root) for name, key in keys.items()}
+    return {name: key for name, key in resolved.items() if "properties" in key}
 
 
 def _table(keys: Schema, required: Any, root: Schema, path: str = "") -> list[str]:
@@ -71,15 +81,24 @@ def _type(key: Schema, root: Schema) -> str:
         return f"`{json.dumps(key['const'])}`"
     if "enum" in key:
         return ", ".join(f"`{choice}`" for choice in key["enum"])
-    if key.get("type") == "array":
-        return f"list of {_type(key['items'], root)}"
+    if key.get("type") in {"array", "object"}:
+        return _collection(key, root)
     words = {"string": "text", "integer": "integer", "number": "number", "boolean": "true or false", "null": "null"}
     return words[key["type"]] + _limits(key)
 
 
+def _collection(key: Schema, root: Schema) -> str:
+    if key["type"] == "object":
+        return f"map of names to {_type(key['additionalProperties'], root)}"
+    if "prefixItems" in key:
+        return f"[{', '.join(_type(item, root) for item in key['prefixItems'])}]"
+    return f"list of {_type(key['items'], root)}"
+
+
 def _limits(key: Schema) -> str:
     if pattern := key.get("pattern"):
-        return {"^[0-9a-f]{64}$": " of 64 hexadecimal digits"}.get(pattern, "")
+        known = {"^[0-9a-f]{64}$": " of 64 hexadecimal digits", r"^[\w.]+:[\w.]+$": " (`module:callable`)"}
+        return known.get(pattern, "")
     signs = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
     limits = [f"{sign} {key[name]:,}" for name, sign in signs.items() if name in key and key[name] < 2**53]
     return f" {', '.join(limits)}" if limits else ""

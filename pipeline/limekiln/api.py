@@ -5,21 +5,27 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 
 from limekiln import config as configs
 from limekiln import kiln, stages, store
-from limekiln.data import frame as frames
+from limekiln.bench import Bench
+from limekiln.data import in_memory
+from limekiln.drivers import Inputs
 from limekiln.errors import InputError
 from limekiln.fanout import executor
 from limekiln.models import InMemory, Model
+from limekiln.models.model import label_text
 from limekiln.record import ALL_CLASSES, Results, RunRecord
 from limekiln.report import html as html_report
 from limekiln.report import pdf as pdf_report
 from limekiln.report import view as report_view
 from limekiln.settings import Settings
+
+_PERTURBATIONS: Final = 5000
 
 
 @dataclass(frozen=True)
@@ -113,15 +119,18 @@ def run(config: str | Path | Mapping[str, Any] | Settings) -> Run:
 
 
 def explain(
-    predict: Callable[[pd.DataFrame], Any],
-    frame: pd.DataFrame,
+    predict: Callable[[Any], Any],
+    rows: pd.DataFrame | Sequence[object] | np.ndarray,
     *,
+    domain: str = "tabular",
+    parts: Mapping[str, Any] | None = None,
     classes: Sequence[object] | None = None,
     target: Sequence[object] | pd.Series | None = None,
-    background: pd.DataFrame | None = None,
+    output: str | None = None,
+    background: pd.DataFrame | Sequence[object] | np.ndarray | None = None,
     categorical: Sequence[str] = (),
-    perturbations: int = 5000,
-    pool: str = "marginal",
+    perturbations: int | None = None,
+    pool: str | None = None,
     features: int | None = None,
     discretizer: str = "quartile",
     score: str = "weighted",
@@ -129,17 +138,23 @@ def explain(
     seed: int = 0,
     name: str = "model",
 ) -> Run:
-    """Explains every row of a DataFrame and writes nothing.
+    """Explains every row of a DataFrame, or every text, image or series, and writes nothing.
 
     Args:
-        predict: takes rows of `frame` and gives (n, C) probabilities, or (n,) values for a regression.
-        frame: the rows to explain, with the columns and types that `predict` takes.
+        predict: takes n rows (a DataFrame, a list of texts, an array of images or series) and gives (n, C)
+            probabilities, or (n,) values for a regression.
+        rows: what to explain: a DataFrame with the columns and types that `predict` takes, texts, images
+            (encoded bytes or arrays (H, W[, C])), or series (T, C).
+        domain: "tabular", "text", "images" or "sequences".
+        parts: the config's section `data.text`, `data.images` or `data.sequences`, where it should differ.
         classes: the classes' names in the order of the columns that `predict` gives; None means regression.
         target: the true labels or values, compared with the predictions.
-        background: rows that perturbations are drawn like; None means `frame`.
+        output: "probability", "logit" or "value"; None is probability with classes and value without.
+        background: rows that perturbations are drawn like; None means `rows`. Of tables and series.
         categorical: numeric columns whose numbers are codes.
-        perturbations: perturbed rows, in the pool or for each row.
-        pool: "marginal" for one pool that all rows share, "none" for fresh perturbations of each row.
+        perturbations: perturbed rows, in the pool or for each row; None is 5,000 for tables, else 1,000.
+        pool: "marginal" for one pool that all rows share, as tables do unless told otherwise; "none" for fresh
+            perturbations of each row.
         features: how many features a local explanation keeps; None keeps all.
         discretizer: "quartile", "decile", "entropy" or "none".
         score: "weighted" or "share", the NormLIME score that ranks.
@@ -148,26 +163,30 @@ def explain(
         name: the model's name in reports.
 
     Raises:
-        InputError: the arguments or the frame are wrong.
+        InputError: the arguments or the rows are wrong.
         RunError: the model failed on too many rows.
     """
-    model = Model.from_function(predict, classes=classes)
-    data = frames.in_memory(frame, target)
-    unknown = [name for name in categorical if name not in frame.columns]
-    if unknown:
-        raise InputError(f"categorical: the frame has no column {unknown[0]!r}")
-    named = [] if classes is None else list(model.classes)
+    output = output or ("value" if classes is None else "probability")
+    names = [] if classes is None else [label_text(label) for label in classes]
+    kind = "csv" if domain in {"tabular", "text"} else "numpy"
     content = {
         "model": {
             "name": name,
-            "source": {"kind": "python", "path": "in_memory:predict", "classes": named},
-            "output": "value" if classes is None else "probability",
+            "source": {"kind": "python", "path": "in_memory:predict", "classes": [] if output == "value" else names},
+            "output": output,
+            "outputs": names if output == "value" else [],
         },
-        "data": {"source": {"kind": "csv", "path": "in memory"}, "categorical": list(categorical)},
+        "data": {
+            "domain": domain,
+            "source": {"kind": kind, "path": "in memory"},
+            "column": "text" if domain == "text" else None,
+            "categorical": list(categorical),
+            **({} if parts is None else {domain: parts}),
+        },
         "sample": {"rows": "all", "stratify": "none", "seed": seed},
         "explain": {
             "pool": pool,
-            "perturbations": perturbations,
+            "perturbations": perturbations or (_PERTURBATIONS if domain == "tabular" else None),
             "features": features,
             "discretizer": discretizer,
         },
@@ -176,14 +195,22 @@ def explain(
         "cluster": {"scheduler": "inline"},
     }
     loaded = configs.from_mapping(content, Path.cwd())
-    inputs = stages.Inputs(
+    settings = loaded.settings
+    model = Model.from_function(predict, settings.model.output, () if classes is None else classes)
+    data = in_memory(rows, settings.data, target)
+    unknown = [column for column in categorical if column not in data.features.columns]
+    if unknown:
+        raise InputError(f"categorical: the frame has no column {unknown[0]!r}")
+    inputs = Inputs(
         frame=data,
-        background=data if background is None else frames.in_memory(background, None),
-        model=kiln.tried(model, data),
+        background=data if background is None else in_memory(background, settings.data, None),
+        model=model,
         ref=InMemory(model),
+        folder=Path.cwd(),
     )
+    inputs = kiln.tried(inputs, loaded.settings)
     with executor(loaded.settings.cluster) as workers:
-        fired = stages.fire(inputs, loaded.settings, stages.Bench(workers))
+        fired = stages.fire(inputs, loaded.settings, Bench(workers))
         started = datetime.now(UTC)
         manifest = kiln.make_manifest(loaded, inputs, fired, workers.description, ("in-memory", started))
         manifest = manifest.model_copy(update={"config_file": ""})

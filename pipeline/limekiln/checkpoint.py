@@ -21,10 +21,13 @@ from typing import Any, Final, Protocol
 import numpy as np
 
 from limekiln.errors import RunError
-from limekiln.local import Batch, PredictedPart
-from limekiln.values import Failure, LocalExplanations, Outputs
+from limekiln.local.parts import PartBatch
+from limekiln.local.tables import Batch, PredictedPart
+from limekiln.values import Failure, LocalExplanations, Outputs, PartExplanations
 
 Arrays = dict[str, np.ndarray]
+
+_TRAIT: Final = "trait."
 
 
 class Checkpoint(Protocol):
@@ -153,14 +156,23 @@ def _part_in(arrays: Arrays) -> PredictedPart:
     return PredictedPart(**arrays, failed=failed, error=error)
 
 
-def _batch_out(batch: Batch) -> Arrays:
+def _batch_out(batch: Batch | PartBatch) -> Arrays:
     facts = {"failures": [asdict(f) for f in batch.failures], "model_rows": batch.model_rows, "refused": batch.refused}
-    return {**vars(batch.explanations), "facts": _text(facts)}
+    traits = batch.traits if isinstance(batch, PartBatch) else {}
+    return {
+        **vars(batch.explanations),
+        **{f"{_TRAIT}{name}": array for name, array in traits.items()},
+        "facts": _text(facts),
+    }
 
 
-def _batch_in(arrays: Arrays) -> Batch:
+def _batch_in(arrays: Arrays) -> Batch | PartBatch:
     facts = _value(arrays.pop("facts"))
     failures = tuple(Failure(**f) for f in facts["failures"])
+    traits = {name.removeprefix(_TRAIT): arrays.pop(name) for name in list(arrays) if name.startswith(_TRAIT)}
+    if "sizes" in arrays:
+        explained = PartExplanations(**arrays)
+        return PartBatch(explained, traits, failures, facts["model_rows"], facts["refused"])
     return Batch(LocalExplanations(**arrays), failures, facts["model_rows"], facts["refused"])
 
 

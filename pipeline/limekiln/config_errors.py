@@ -15,8 +15,6 @@ Schema = Mapping[str, Any]
 LATER_KEYS: Final = frozenset(
     {
         "gates",
-        "data.column",
-        "data.groups",
         "data.redact",
         "aggregate.confidence",
         "aggregate.indifference",
@@ -27,10 +25,6 @@ LATER_KEYS: Final = frozenset(
 """Keys that the contract has and this version does not."""
 
 LATER_VALUES: Final[Mapping[str, frozenset[str]]] = {
-    "model.source.kind": frozenset({"onnx", "torch", "keras", "mlflow", "http"}),
-    "data.source.kind": frozenset({"sql", "folder"}),
-    "data.background.kind": frozenset({"sql", "folder"}),
-    "data.domain": frozenset({"text", "images", "sequences"}),
     "explain.method": frozenset({"kernelshap"}),
     "explain.pool": frozenset({"data"}),
 }
@@ -41,6 +35,8 @@ _PATTERNS: Final[Mapping[str, str]] = {
     r"^[\w.]+:[\w.]+$": 'a text like "module:callable"',
     r"\S": "a text that is not blank",
     r"^(inline|local|(tcp|tls)://.+)$": '"inline", "local", "tcp://…" or "tls://…"',
+    r"^[A-Za-z_][A-Za-z0-9_]*$": "the name of an environment variable",
+    r"^https?://.+$": '"http://…" or "https://…"',
 }
 _LATER: Final = "not available in this version of limekiln"
 
@@ -167,7 +163,7 @@ def _located(loc: tuple[str | int, ...], root: Schema) -> tuple[Path, Schema]:
     for step in loc:
         branches = _branches(schema, root)
         if isinstance(step, int):
-            schema = next((_resolved(b["items"], root) for b in branches if "items" in b), {})
+            schema = _resolved(next((item for b in branches if (item := _item(b, step))), {}), root)
         elif hit := [b["properties"][step] for b in branches if step in b.get("properties", {})]:
             schema = _resolved(hit[0], root)
         elif step in schema.get("discriminator", {}).get("mapping", {}):
@@ -178,10 +174,19 @@ def _located(loc: tuple[str | int, ...], root: Schema) -> tuple[Path, Schema]:
             continue
         elif any("properties" in b for b in branches):
             schema = {}  # an unknown key
+        elif named := [b for b in branches if isinstance(b.get("additionalProperties"), Mapping)]:
+            schema = _resolved(named[0]["additionalProperties"], root)
         else:
             continue  # the name of a union's branch
         path = (*path, step)
     return path, schema
+
+
+def _item(schema: Schema, position: int) -> Schema:
+    """What may stand at a list's position; nothing in particular where the schema is of no list."""
+    fixed: Sequence[Schema] = schema.get("prefixItems", ())
+    found: Schema = fixed[position] if position < len(fixed) else schema.get("items", {})
+    return found
 
 
 def _at(value: Plain, path: Path) -> Plain:
@@ -248,7 +253,7 @@ def _meaning(schema: Schema) -> str:
 
 def _expected(schema: Schema, value: Plain) -> str:
     if "anyOf" in schema:
-        return " or ".join(_expected(branch, value) for branch in schema["anyOf"])
+        return _any_of([word for branch in schema["anyOf"] for word in _words(branch, value)])
     if choices := _choices(schema):
         return _any_of([shown(c) for c in choices])
     kind = schema.get("type")
@@ -257,10 +262,21 @@ def _expected(schema: Schema, value: Plain) -> str:
     if kind == "string":
         return _text_expected(schema)
     if kind == "array":
-        items = _expected(schema.get("items", {}), None)
-        return f"a list of {'texts' if items == 'a text' else items}"
+        return _list_expected(schema)
     names = {"boolean": "true or false", "null": "null", "object": "a map of keys and values"}
     return names.get(str(kind), "keys such as kind and path" if "oneOf" in schema else "another value")
+
+
+def _words(schema: Schema, value: Plain) -> list[str]:
+    """What one alternative expects: each of its choices, or one phrase."""
+    return [shown(c) for c in _choices(schema)] or [_expected(schema, value)]
+
+
+def _list_expected(schema: Schema) -> str:
+    if "prefixItems" in schema:
+        return f"[{', '.join(_expected(item, None) for item in schema['prefixItems'])}]"
+    items = _expected(schema.get("items", {}), None)
+    return f"a list of {'texts' if items == 'a text' else items}"
 
 
 def _text_expected(schema: Schema) -> str:

@@ -27,3 +27,7 @@ class PdfUnavailableError(RunError):
 
 class PredictionError(RunError):
     """The model raised, or gave back something that is no prediction; the message says what came back."""
+
+
+class InstanceError(LimekilnError):
+    """A text, an image or a series that cannot be explained; it ends as a failed row with this message."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 import pandas as pd
@@ -10,20 +10,22 @@ import pandas as pd
 from limekiln import matrix
 from limekiln.aggregate import normlime
 from limekiln.aggregate.normlime import Scores, Tally
-from limekiln.domains.tabular.space import Space
 from limekiln.record import ALL_CLASSES, TABLES
-from limekiln.values import Index, LocalExplanations
+from limekiln.values import Explanations, Index, Vocabulary
+
+_EVERY_FEATURE: Final = 1000
 
 
 @dataclass(frozen=True)
 class ClassTally:
-    """Tallies of the rows explained for one class: by feature (d keys) and by value (`matrix` keys)."""
+    """Tallies of the rows explained for one class: by feature, and by key where features have values."""
 
     features: Tally
-    values: Tally
+    values: Tally | None
 
     def __add__(self, other: "ClassTally") -> "ClassTally":
-        return ClassTally(self.features + other.features, self.values + other.values)
+        values = None if self.values is None or other.values is None else self.values + other.values
+        return ClassTally(self.features + other.features, values)
 
 
 @dataclass(frozen=True)
@@ -37,17 +39,14 @@ class Ranked:
     ranks: Index
 
 
-def tally(space: Space, local: LocalExplanations, n_classes: int) -> tuple[ClassTally, ...]:
+def tally(vocabulary: Vocabulary, explained: Explanations, n_classes: int) -> tuple[ClassTally, ...]:
     """One tally a class, of the rows explained for it; tallies of disjoint batches add up."""
-    keys = matrix.value_keys(space, local.codes)
-    size = matrix.n_keys(space)
-    return tuple(
-        ClassTally(
-            normlime.tally(local.weights[local.labels == c]),
-            normlime.tally_keys(local.weights[local.labels == c], keys[local.labels == c], size),
-        )
-        for c in range(n_classes)
-    )
+    tallies = []
+    for c in range(n_classes):
+        mine = explained.weights[np.flatnonzero(explained.labels == c)]
+        values = normlime.tally(mine) if vocabulary.has_values else None
+        tallies.append(ClassTally(normlime.tally(matrix.by_feature(vocabulary, mine)), values))
+    return tuple(tallies)
 
 
 def rank(
@@ -55,22 +54,27 @@ def rank(
 ) -> list[Ranked]:
     """All classes together (`*`) first, then each class; at each, features and then values.
 
-    Every feature is ranked, used or not; only values that some explanation uses are.
+    Every feature is ranked, used or not; of values, and of a large vocabulary's words, only those that some
+    explanation uses.
     """
     ranked = []
     whole = sum(tallies[1:], start=tallies[0])
     for name, t in ((ALL_CLASSES, whole), *zip(classes, tallies, strict=True)):
         for level, level_tally in (("feature", t.features), ("value", t.values)):
+            if level_tally is None:
+                continue
             scored = normlime.scores(level_tally)
-            keys = np.arange(len(scored.support)) if level == "feature" else np.flatnonzero(scored.support)
+            every = level == "feature" and len(scored.support) <= _EVERY_FEATURE
+            keys = np.arange(len(scored.support)) if every else np.flatnonzero(scored.support)
             order = normlime.ranks(getattr(scored, score)[keys], scored.support[keys], min_support)
             ranked.append(Ranked(name, level, keys, scored, order))  # type: ignore[arg-type]  # a literal pair above
     return ranked
 
 
-def rows_of(ranked: Ranked, space: Space) -> Iterator[dict[str, object]]:
+def rows_of(ranked: Ranked, vocabulary: Vocabulary) -> Iterator[dict[str, object]]:
     """The rows of `importances.parquet` for one class and level, best rank first."""
-    named = [(c.name, None) for c in space.columns] if ranked.level == "feature" else matrix.names(space)
+    whole = ranked.level == "feature"
+    named = [(f, None) for f in vocabulary.features] if whole else matrix.names(vocabulary)
     s = ranked.scores
     for position in np.argsort(ranked.ranks):
         key = int(ranked.keys[position])
@@ -95,8 +99,8 @@ def rows_of(ranked: Ranked, space: Space) -> Iterator[dict[str, object]]:
         }
 
 
-def table(ranked: list[Ranked], space: Space) -> pd.DataFrame:
+def table(ranked: list[Ranked], vocabulary: Vocabulary) -> pd.DataFrame:
     """`importances.parquet`: every class, level and key."""
-    rows = [row for r in ranked for row in rows_of(r, space)]
+    rows = [row for r in ranked for row in rows_of(r, vocabulary)]
     whole = {"rank_low": "Int64", "rank_high": "Int64", "ci_low": "Float64", "ci_high": "Float64"}
     return pd.DataFrame(rows, columns=list(TABLES["importances"])).astype(whole)

@@ -15,27 +15,30 @@ import numpy as np
 import pandas as pd
 
 import limekiln
-from limekiln import checkpoint, models, stages, store, summary
+from limekiln import checkpoint, data, drivers, models, stages, store
+from limekiln.bench import Bench, Stopwatch
 from limekiln.config import LoadedConfig
-from limekiln.data import frame as frames
-from limekiln.data import read as read_data
 from limekiln.data.frame import Frame
+from limekiln.drivers import Inputs
 from limekiln.errors import InputError, LimekilnError, PdfUnavailableError
 from limekiln.fanout import executor
-from limekiln.models import Model, ModelRef
+from limekiln.models import ModelRef
+from limekiln.models.estimator import COLUMNS_UNNAMED
 from limekiln.record import Manifest, ReportFacts, RunRecord
 from limekiln.report import html as html_report
 from limekiln.report import pdf as pdf_report
 from limekiln.report import view as report_view
 from limekiln.report.local import LocalClass, LocalView
 from limekiln.settings import Settings
-from limekiln.stages import Bench, Fired, Inputs, Stopwatch
-from limekiln.values import Listener, silent
+from limekiln.stages import Fired
+from limekiln.summary import Illustration, raw_text
+from limekiln.values import Listener, chosen, silent
 
 _PACKAGES: Final = ("numpy", "scipy", "scikit-learn", "pandas", "pyarrow", "dask", "skops", "jinja2", "weasyprint")
 _PACKAGES_OF_RESULTS: Final = ("limekiln", "numpy", "scipy", "scikit-learn", "pandas")
 _CREDENTIALS: Final = re.compile(r"(\w+://)[^/\s@]+@")
 _TRIAL_ROWS: Final = 100
+_TRIAL_CELLS: Final = 8
 _TRIAL_SECONDS: Final = 0.2
 _DECISIONS_COMPARED: Final = 1000
 _WHOLE_SAMPLE: Final = "all"
@@ -85,15 +88,17 @@ def read_inputs(config: LoadedConfig) -> Inputs:
         InputError: one of them cannot be read, or they do not fit each other.
     """
     settings = config.settings
-    ref = ModelRef(source=settings.model.source, folder=config.folder, output=settings.model.output).pinned()
+    ref = ModelRef(
+        source=settings.model.source, folder=config.folder, output=settings.model.output, outputs=settings.model.outputs
+    ).pinned()
     model = ref.resolve()
-    raw = read_data(settings.data.source, config.folder, as_text=[settings.data.id] if settings.data.id else [])
-    frame = frames.make(raw, settings.data, model_features=model.features)
+    raw = data.read(settings.data.source, config.folder, as_text=data.text_columns(settings.data))
+    frame = data.frame_of(raw, settings.data, config.folder, model.features)
     background = frame
     if settings.data.background is not None:
-        raw = read_data(settings.data.background, config.folder)
-        background = frames.make_background(raw, settings.data, like=frame)
-    return Inputs(frame=frame, background=background, model=tried(model, frame), ref=ref)
+        raw = data.read(settings.data.background, config.folder, as_text=data.text_columns(settings.data))
+        background = data.background_of(raw, settings.data, config.folder, like=frame)
+    return tried(Inputs(frame, background, model, ref, config.folder), settings)
 
 
 def run(config: LoadedConfig, listener: Listener = silent, *, resume: bool = False) -> Finished:
@@ -151,8 +156,8 @@ def check(config: LoadedConfig) -> Plan:
     rows = len(inputs.frame.features)
     taken = rows if settings.sample.rows == _WHOLE_SAMPLE else min(rows, settings.sample.rows)
     own = rows if settings.sample.stratify == "predicted" else taken
-    fresh = settings.explain.pool == "none"
-    model_rows = own + settings.explain.perturbations * (taken if fresh else 1)
+    fresh = settings.pool == "none"
+    model_rows = own + settings.perturbations * (taken if fresh else 1)
     notices = [n.text for n in (*inputs.frame.notices, *inputs.model.notices)]
     return Plan(
         model=inputs.model.description,
@@ -161,10 +166,10 @@ def check(config: LoadedConfig) -> Plan:
         rows=taken,
         of=rows,
         features=inputs.frame.features.shape[1],
-        perturbations=settings.explain.perturbations,
-        pool=settings.explain.pool,
+        perturbations=settings.perturbations,
+        pool=settings.pool,
         model_rows=model_rows,
-        seconds=_seconds_a_row(inputs) * model_rows,
+        seconds=_seconds_a_row(inputs, settings) * model_rows,
         notices=tuple(notices),
     )
 
@@ -178,21 +183,23 @@ def explain_row(config: LoadedConfig, key: str, listener: Listener = silent) -> 
     settings, inputs = config.settings, read_inputs(config)
     position = _position(inputs.frame, key)
     with executor(settings.cluster) as workers:
-        space, row, surrogates, own = stages.one_row(inputs, settings, position, Bench(workers, listener))
-    at_row = surrogates.at(own)[0]
+        predicted, told = stages.one_row(inputs, settings, position, Bench(workers, listener))
+    r2 = told.surrogates.r2[0]
     target = None if inputs.frame.target is None else inputs.frame.target.iloc[position]
-    features = inputs.frame.features.iloc[[position]]
+    pictured = told.illustrations or (Illustration(),) * len(predicted)
+    order = np.argsort(-predicted, kind="stable") if inputs.model.task == "classification" else range(len(predicted))
     classes = [
         LocalClass(
             name=inputs.model.classes[c],
-            predicted=float(row.predicted[0, c]),
-            surrogate=float(at_row[c]),
-            r2=None if np.isnan(surrogates.r2[0, c]) else float(surrogates.r2[0, c]),
-            features=summary.local_features(
-                space, features, row.codes[0], surrogates.coef[0, c], at_most=len(space.columns)
-            ),
+            predicted=float(predicted[c]),
+            surrogate=float(told.at_row[c]),
+            r2=None if np.isnan(r2[c]) else float(r2[c]),
+            features=told.features[c],
+            marks=pictured[c].marks,
+            picture=pictured[c].png,
+            series=pictured[c].series,
         )
-        for c in np.argsort(-row.predicted[0], kind="stable")
+        for c in order
     ]
     return LocalView(
         model=settings.model.name,
@@ -201,7 +208,7 @@ def explain_row(config: LoadedConfig, key: str, listener: Listener = silent) -> 
         output=settings.model.output,
         data=inputs.frame.source,
         row=key,
-        target=None if target is None or pd.isna(target) else summary.raw_text(target),
+        target=None if target is None or pd.isna(target) else raw_text(target),
         classes=tuple(classes),
     )
 
@@ -214,26 +221,31 @@ def _position(frame: Frame, key: str) -> int:
         raise InputError(f"--row: no row is called {key!r}; the first rows are {named}") from None
 
 
-def tried(model: Model, frame: Frame) -> Model:
-    """The model with what a trial on the first rows tells; single rows that it refuses are failures of the run.
+def tried(inputs: Inputs, settings: Settings) -> Inputs:
+    """The inputs, the model with what a trial on the first rows tells; rows that it refuses are failures of the run.
 
     Raises:
         InputError: the model refuses every row of the trial.
     """
-    trial = frame.features.head(_TRIAL_ROWS)
+    model, n = inputs.model, _TRIAL_CELLS if settings.data.domain == "images" else _TRIAL_ROWS
+    trial = drivers.trial(inputs, settings, n)
     _, failed = models.predict_rows(model, trial)
     if len(failed) == len(trial):
-        raise InputError(f"the model refuses the first {len(trial)} rows of {frame.source}: {failed[0][1]}")
-    good = trial.drop(index=trial.index[[position for position, _ in failed]])
-    decisions = models.compare_decisions(model, frame.features.head(_DECISIONS_COMPARED))
-    return replace(model, notices=(*model.notices, *models.probe(model, good), *decisions))
+        raise InputError(f"the model refuses the first {len(trial)} rows of {inputs.frame.source}: {failed[0][1]}")
+    refused = {position for position, _ in failed}
+    good = chosen(trial, [i for i in range(len(trial)) if i not in refused])
+    compared = drivers.trial(inputs, settings, _DECISIONS_COMPARED) if settings.data.domain != "images" else trial
+    decisions = models.compare_decisions(model, compared)
+    # only a table has columns that a model could name
+    known = [n for n in model.notices if n.code != COLUMNS_UNNAMED or settings.data.domain == "tabular"]
+    return replace(inputs, model=replace(model, notices=(*known, *models.probe(model, good), *decisions)))
 
 
-def _seconds_a_row(inputs: Inputs) -> float:
+def _seconds_a_row(inputs: Inputs, settings: Settings) -> float:
     """The model's pace, from its first rows; a quick model is asked for more, since a call has a price of its own."""
-    trial = inputs.frame.features.head(_TRIAL_ROWS)
+    trial = drivers.trial(inputs, settings, _TRIAL_CELLS if settings.data.domain == "images" else _TRIAL_ROWS)
     for copies in (1, 20):
-        asked = pd.concat([trial] * copies, ignore_index=True)
+        asked = chosen(trial, list(range(len(trial))) * copies)
         start = time.perf_counter()
         inputs.ref.predict_rows(asked)
         seconds = time.perf_counter() - start

@@ -1,26 +1,29 @@
 """What a reader should know about a run before believing it, in sentences made from its numbers."""
 
+from collections.abc import Sequence
 from typing import Final
 
-from limekiln.record import Counts, Notice
+import numpy as np
+
+from limekiln.record import Counts, FeatureFacts, Notice
 from limekiln.settings import Settings
 from limekiln.summary import Explained
 
 _NAMES_SHOWN: Final = 5
 
 
-def of_run(settings: Settings, counts: Counts, explained: Explained) -> list[Notice]:
-    """Notices on the data, the sample, the pool and the classes, in that order."""
+def of_run(settings: Settings, counts: Counts, explained: Explained, features: Sequence[FeatureFacts]) -> list[Notice]:
+    """Notices on a table's columns, the sample, the perturbations and the classes, in that order."""
     return [
-        *_constant_columns(explained),
+        *_constant_columns(features),
         *_sample(settings, counts),
         *_pool(counts),
         *_classes(settings, explained),
     ]
 
 
-def _constant_columns(explained: Explained) -> list[Notice]:
-    constant = [c.name for c in explained.space.columns if c.constant]
+def _constant_columns(features: Sequence[FeatureFacts]) -> list[Notice]:
+    constant = [c.name for c in features if c.constant]
     if not constant:
         return []
     more = len(constant) - _NAMES_SHOWN
@@ -46,8 +49,19 @@ def _pool(counts: Counts) -> list[Notice]:
 
 def _classes(settings: Settings, explained: Explained) -> list[Notice]:
     notices = []
+    sizes = np.bincount(explained.local.labels, minlength=len(explained.classes))
+    empty = int((sizes == 0).sum())
+    if empty > _NAMES_SHOWN:
+        text = f"No explained row is predicted as any of {empty:,} of the {len(sizes):,} classes: "
+        notices.append(Notice(code="classes_never_predicted", text=text + "there is nothing to say about them."))
+    few = int(((sizes > 0) & (sizes < settings.aggregate.min_support)).sum())
+    if few > _NAMES_SHOWN:
+        text = f"{few:,} classes have fewer than {settings.aggregate.min_support} explained rows: "
+        notices.append(Notice(code="classes_have_few_rows", text=text + "their rankings rest on little."))
     for label, name in enumerate(explained.classes):
-        rows = int((explained.local.labels == label).sum())
+        rows = int(sizes[label])
+        if (few if rows else empty) > _NAMES_SHOWN:
+            continue
         if not rows:
             text = f"No explained row is predicted {name!r}: there is nothing to say about this class."
             notices.append(Notice(code="class_never_predicted", text=text))

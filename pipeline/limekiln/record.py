@@ -26,6 +26,8 @@ TABLES: Final[Mapping[str, tuple[str, ...]]] = {
     "picks": ("scope", "order", "row", "gain", "coverage", "upper_bound"),
     "certificates": ("scope", "feature", "value", "importance", "dual", "covered"),
     "failures": ("row", "stage", "error"),
+    # a picture is of a picked row, or of a concept (`of`); PNG, in the order shown; no file where there is none
+    "pictures": ("kind", "of", "order", "png"),
 }  # fmt: skip
 
 
@@ -40,6 +42,7 @@ class ModelFacts(_Stored):
     version: str
     task: Literal["classification", "regression"]
     output: str
+    unit: str | None = None
     kind: str
     description: str
     sha256: str | None
@@ -49,18 +52,37 @@ class FeatureFacts(_Stored):
     """One column that the model gets. `values` counts its intervals or categories."""
 
     name: str
-    kind: Literal["continuous", "categorical"]
+    kind: Literal["continuous", "categorical", "group"]
     values: int
     missing: int
     constant: bool
 
 
+class Layout(_Stored):
+    """Features that lie in a plane: the cells of a grid over images, or channels × spans of time.
+
+    Feature number r·len(columns) + c lies in row r and column c; `features` names them in that order.
+    """
+
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    features: tuple[str, ...]
+
+
 class DataFacts(_Stored):
-    """The data as they were read. `sha256` is over the bytes of the files, in order."""
+    """The data as they were read. `sha256` is over the bytes of the files, in order.
+
+    `features` tells of the columns of a table, and is empty for other domains; `n_features` counts them all;
+    `parts` says in a sentence what the features of a text, an image or a series are.
+    """
 
     source: str
+    domain: Literal["tabular", "text", "images", "sequences"] = "tabular"
     rows: int
     features: tuple[FeatureFacts, ...]
+    n_features: int
+    parts: str = ""
+    layout: Layout | None = None
     target: str | None
     id: str | None
     sha256: str
@@ -85,12 +107,18 @@ class SampleFacts(_Stored):
 
 
 class MethodFacts(_Stored):
-    """The local method and the aggregation with every parameter resolved."""
+    """The local method and the aggregation with every parameter resolved.
+
+    `discretizer` is of tables; `masks` (how hidden parts are drawn) and `hidden` (what they show, in words) are
+    of texts, images and series.
+    """
 
     method: str
     pool: str
     perturbations: int
-    discretizer: str
+    masks: str | None = None
+    hidden: str | None = None
+    discretizer: str | None
     kernel_width: float
     selection: str
     features: int | None
@@ -161,8 +189,31 @@ class LocalFeature(_Stored):
     weight: float
 
 
+class Mark(_Stored):
+    """A piece of a text, in reading order; its weight, or None where it is no part (blanks, punctuation)."""
+
+    text: str
+    weight: float | None
+
+
+class Series(_Stored):
+    """A series as it is drawn: for each channel its values, at most a few hundred, and the weight of each span.
+
+    `starts` are the positions in `values` where the spans begin.
+    """
+
+    channels: tuple[str, ...]
+    values: tuple[tuple[float, ...], ...]
+    starts: tuple[int, ...]
+    weights: tuple[tuple[float, ...], ...]
+
+
 class PickedRow(_Stored):
-    """One representative row. `newly_covered` names the heaviest keys that it brought in, heaviest first."""
+    """One representative row. `newly_covered` names the heaviest keys that it brought in, heaviest first.
+
+    `marks` shows a text with its parts' weights, `series` a series; the picture of an image lies in the table
+    `pictures`, of kind `pick`, under the row's name.
+    """
 
     order: int
     row: str
@@ -177,6 +228,8 @@ class PickedRow(_Stored):
     newly_covered: tuple[str, ...]
     n_newly_covered: int
     features: tuple[LocalFeature, ...]
+    marks: tuple[Mark, ...] = ()
+    series: Series | None = None
 
 
 class Pick(_Stored):

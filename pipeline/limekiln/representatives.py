@@ -6,13 +6,12 @@ import numpy as np
 import pandas as pd
 
 from limekiln import matrix, pick
-from limekiln.domains.tabular.space import Space
 from limekiln.record import TABLES
-from limekiln.values import Array, Index, LocalExplanations, Mask
+from limekiln.values import Array, Explanations, Index, Mask, Vocabulary
 
-COVERED_BY_WEIGHT = "a row covers a feature's value where its weight is not zero"
+COVERED_BY_WEIGHT = "a row covers a {what} where its weight is not zero"
 COVERED_ABOVE_AVERAGE = (
-    "a row covers a feature's value where its weight is at least the average of the row's weights, "
+    "a row covers a {what} where its weight is at least the average of the row's weights, "
     "because by any weight at all one row would cover everything"
 )
 
@@ -55,27 +54,27 @@ class Representatives:
         return _worth_of(self.importance, self.importance > 0)
 
 
-def choose(space: Space, local: LocalExplanations, members: Index, scope: str, budget: int) -> Representatives:
+def choose(vocabulary: Vocabulary, explained: Explanations, members: Index, scope: str, budget: int) -> Representatives:
     """Picks up to `budget` of the explained rows at `members`, with the certificate.
 
     Where a single row would cover everything by any non-zero weight (numbers kept as numbers, all features
     kept), rows cover only what weighs at least their average; `rule` says which holds.
     """
-    weights = local.weights[members]
-    keys = matrix.pick_keys(space, local.codes[members])
-    size = matrix.n_keys(space)
-    magnitude = np.abs(weights)
-    worth = np.sqrt(np.bincount(keys.ravel(), weights=magnitude.ravel(), minlength=size))
-    covers = matrix.covers(weights, keys, size, above_average=False)
-    rule = COVERED_BY_WEIGHT
+    weights = matrix.by_pick(vocabulary, explained.weights[members])
+    size = weights.shape[1]
+    magnitude = abs(weights)
+    worth = np.sqrt(np.bincount(weights.indices, weights=magnitude.data, minlength=size))
+    covers = matrix.covers(weights, above_average=False)
+    what = "feature's value" if vocabulary.has_values else "feature"
+    rule = COVERED_BY_WEIGHT.format(what=what)
     if len(members) > 1 and (covers @ worth).max() >= worth.sum() * (1 - 1e-12):
-        covers, rule = matrix.covers(weights, keys, size, above_average=True), COVERED_ABOVE_AVERAGE
+        covers, rule = matrix.covers(weights, above_average=True), COVERED_ABOVE_AVERAGE.format(what=what)
     worth = np.where(covers.sum(axis=0) > 0, worth, 0.0)
 
     used = np.flatnonzero(worth)
     compact = covers[:, used]
     compact.sort_indices()
-    picked = pick.greedy(compact, worth[used], budget, magnitude.sum(axis=1))
+    picked = pick.greedy(compact, worth[used], budget, np.asarray(magnitude.sum(axis=1)).ravel())
     size_certified = min(budget, len(members))
     proof = pick.certify(compact, worth[used], size_certified, picked.rows)
     dual = np.zeros(size)
@@ -122,13 +121,13 @@ def picks_table(chosen: list[Representatives], row_keys: list[str]) -> pd.DataFr
     return pd.DataFrame(rows, columns=list(TABLES["picks"]))
 
 
-def certificates_table(chosen: list[Representatives], space: Space) -> pd.DataFrame:
+def certificates_table(chosen: list[Representatives], vocabulary: Vocabulary) -> pd.DataFrame:
     """`certificates.parquet`: every key that can be covered, its worth, its λ, whether the pick covers it.
 
     The bound follows from it: Σ(importance − dual) + the sum over the `budget` rows with the largest
     Σ dual over the keys that they cover.
     """
-    named = matrix.pick_names(space)
+    named = matrix.pick_names(vocabulary)
     rows = [
         (r.scope, *named[k], r.importance[k], r.dual[k], bool(r.covered[k]))
         for r in chosen

@@ -27,6 +27,8 @@ Document = TypeVar("Document", bound=BaseModel)
 MANIFEST: Final = "manifest.json"
 RESULTS: Final = "results.json"
 REPORTS: Final = ("report.html", "report.pdf")
+PICTURES: Final = "pictures"
+"""The one table that a run may lack."""
 CSV_TWINS: Final = ("importances", "picks")
 
 _LONGEST: Final = 91  # and a hyphen and eight digits of a hash: 100 bytes
@@ -78,7 +80,7 @@ def free_run_id(parent: Path, wanted: str) -> str:
 def write_results(folder: Path, results: Results, tables: Mapping[str, pd.DataFrame]) -> None:
     """Writes `results.json`, the Parquet tables and their CSV twins."""
     write_text(folder / RESULTS, to_json(results))
-    for name in TABLES:
+    for name in (n for n in TABLES if n in tables):
         table = pa.Table.from_pandas(tables[name], preserve_index=False)
         pq.write_table(table.replace_schema_metadata(None), folder / f"{name}.parquet", compression="zstd")
     for name in CSV_TWINS:
@@ -117,6 +119,8 @@ def read(folder: Path) -> RunRecord:
     manifest = _read_document(folder / MANIFEST, Manifest)
     tables = {}
     for name in TABLES:
+        if name == PICTURES and not (folder / f"{name}.parquet").exists():
+            continue
         try:
             tables[name] = pq.read_table(folder / f"{name}.parquet").to_pandas()
         except (OSError, pa.ArrowException) as error:

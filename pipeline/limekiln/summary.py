@@ -1,6 +1,6 @@
 """The stages' arrays as the documents and tables that a run leaves behind."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,16 +17,18 @@ from limekiln.record import (
     FeatureFacts,
     Fidelity,
     LocalFeature,
+    Mark,
     Notice,
     Pick,
     PickedRow,
     SampleFacts,
     Score,
+    Series,
     Stratum,
 )
 from limekiln.representatives import Representatives
 from limekiln.sample import Sample
-from limekiln.values import Array, Failure, Index, LocalExplanations
+from limekiln.values import Array, Explanations, Failure, Index, Vocabulary
 
 LOW_FIDELITY: Final = 0.5
 """A surrogate with a weighted R² under this explains less than half of the model's local variation."""
@@ -36,39 +38,50 @@ _NEW_KEYS_NAMED: Final = 5
 
 
 @dataclass(frozen=True)
+class Illustration:
+    """One row as it is shown beside its weights: a text's pieces, a series, or a picture (PNG)."""
+
+    marks: tuple[Mark, ...] = ()
+    series: Series | None = None
+    png: bytes = b""
+
+
+@dataclass(frozen=True)
 class Explained:
     """All explained rows of a run, in the order of the data.
 
     Attributes:
-        space: the interpretable space.
+        vocabulary: what their weights are keyed by.
         local: their explanations.
-        classes: the classes' names, or the one output's.
+        classes: the classes' names, or the outputs'.
         row_keys: (n,) the rows' names, in the order of `local`.
         targets: (n,) true labels or values as text; None where the data have none.
-        features: the rows as the model saw them, in the order of `local`.
+        features: of a table, the rows as the model saw them, in the order of `local`; else without columns.
         perturbations: how many perturbed rows each explanation rests on.
+        several: whether every row is explained for each of several values that the model gives.
     """
 
-    space: Space
-    local: LocalExplanations
+    vocabulary: Vocabulary
+    local: Explanations
     classes: tuple[str, ...]
     row_keys: list[str]
     targets: list[str] | None
     features: pd.DataFrame
     perturbations: int
+    several: bool = False
 
 
 def tables(
     e: Explained, ranked: list[Ranked], chosen: list[Representatives], failures: Sequence[Failure], keys: Sequence[str]
 ) -> dict[str, pd.DataFrame]:
-    """Every table of `record.TABLES`; `keys` names all rows of the data, for the failures."""
+    """Every table of `record.TABLES` but the pictures; `keys` names all rows of the data, for the failures."""
     failed = [(keys[f.row], f.stage, f.error) for f in sorted(failures, key=lambda f: f.row)]
     return {
-        "importances": importances.table(ranked, e.space),
+        "importances": importances.table(ranked, e.vocabulary),
         "explanations": _explanations(e),
         "rows": _rows(e),
         "picks": representatives.picks_table(chosen, e.row_keys),
-        "certificates": representatives.certificates_table(chosen, e.space),
+        "certificates": representatives.certificates_table(chosen, e.vocabulary),
         "failures": pd.DataFrame(failed, columns=list(TABLES["failures"]), dtype="str"),
     }
 
@@ -80,7 +93,7 @@ def feature_facts(space: Space, features: pd.DataFrame) -> tuple[FeatureFacts, .
             name=c.name,
             kind=c.kind,
             values=int(np.count_nonzero(c.frequency)),
-            missing=int(features[c.name].isna().sum()),
+            missing=int(features[list(c.members)].isna().all(axis=1).sum()),
             constant=c.constant,
         )
         for c in space.columns
@@ -116,33 +129,34 @@ def class_facts(e: Explained, ranked: list[Ranked], *, top: int, min_support: in
     facts = []
     for name, levels in by_class.items():
         mine = _rows_of_class(e, name)
+        values = levels.get("value")
         facts.append(
             ClassFacts(
                 name=name,
                 rows=len(mine),
                 fidelity=fidelity(e.local.r2[mine]),
-                n_features=len(e.space.columns),
-                features=_top(levels["feature"], e.space, top, min_support),
-                values=_top(levels["value"], e.space, top, min_support),
+                n_features=len(e.vocabulary.features),
+                features=_top(levels["feature"], e.vocabulary, top, min_support),
+                values=() if values is None else _top(values, e.vocabulary, top, min_support),
             )
         )
     return tuple(facts)
 
 
 def choose(e: Explained, budget: int, *, per_class: bool) -> list[Representatives]:
-    """The pick over all rows, and one within each predicted class that has rows."""
-    scopes = [ALL_CLASSES]
-    if per_class and len(e.classes) > 1:
+    """The pick over all rows, and one within each predicted class, or for each value, that has rows."""
+    scopes = [] if e.several else [ALL_CLASSES]
+    if e.several or (per_class and len(e.classes) > 1):
         scopes += e.classes
     members = {scope: _rows_of_class(e, scope) for scope in scopes}
-    return [representatives.choose(e.space, e.local, m, scope, budget) for scope, m in members.items() if len(m)]
+    return [representatives.choose(e.vocabulary, e.local, m, scope, budget) for scope, m in members.items() if len(m)]
 
 
-def pick_facts(e: Explained, chosen: Representatives) -> Pick:
-    """One pick as the report tells it."""
+def pick_facts(e: Explained, chosen: Representatives, shown: Mapping[int, Illustration]) -> Pick:
+    """One pick as the report tells it; `shown` illustrates explained rows by their position."""
     covered, total = float(chosen.coverage[-1]) if len(chosen.coverage) else 0.0, chosen.total
     bound = chosen.upper_bound
-    rows = tuple(_picked_row(e, chosen, order) for order in range(len(chosen.members)))
+    rows = tuple(_picked_row(e, chosen, order, shown) for order in range(len(chosen.members)))
     return Pick(
         scope=chosen.scope,
         budget=chosen.budget,
@@ -159,7 +173,7 @@ def pick_facts(e: Explained, chosen: Representatives) -> Pick:
 
 def accuracy(e: Explained) -> tuple[float | None, list[Notice]]:
     """Share of explained rows whose predicted class is the true one; None without labels in the classes."""
-    if e.targets is None or len(e.classes) == 1:
+    if e.targets is None or len(e.classes) == 1 or e.several:
         return None, []
     known = [t for t in e.targets if t]
     strange = sorted(set(known) - set(e.classes))
@@ -178,16 +192,16 @@ def _rows_of_class(e: Explained, name: str) -> Index:
     return np.flatnonzero(e.local.labels == e.classes.index(name))
 
 
-def _top(ranked: Ranked, space: Space, top: int, min_support: int) -> tuple[Score, ...]:
+def _top(ranked: Ranked, vocabulary: Vocabulary, top: int, min_support: int) -> tuple[Score, ...]:
     kept = set(Score.model_fields) - {"supported"}
-    rows = [row for _, row in zip(range(top), importances.rows_of(ranked, space), strict=False)]
+    rows = [row for _, row in zip(range(top), importances.rows_of(ranked, vocabulary), strict=False)]
     scores: list[dict[str, Any]] = [{k: v for k, v in row.items() if k in kept} for row in rows]
     return tuple(Score(**s, supported=s["support"] >= min_support) for s in scores)
 
 
-def _picked_row(e: Explained, chosen: Representatives, order: int) -> PickedRow:
+def _picked_row(e: Explained, chosen: Representatives, order: int, shown: Mapping[int, Illustration]) -> PickedRow:
     member, new = int(chosen.members[order]), chosen.new_keys[order]
-    named = matrix.pick_names(e.space)
+    named = matrix.pick_names(e.vocabulary)
     r2 = float(e.local.r2[member])
     return PickedRow(
         order=order + 1,
@@ -203,25 +217,38 @@ def _picked_row(e: Explained, chosen: Representatives, order: int) -> PickedRow:
         newly_covered=tuple(key_text(*named[k]) for k in new[:_NEW_KEYS_NAMED]),
         n_newly_covered=len(new),
         features=local_features(
-            e.space, e.features.iloc[[member]], e.local.codes[member], e.local.weights[member], _LOCAL_FEATURES
+            e.vocabulary, e.features.iloc[[member]], *e.local.entries(member), at_most=_LOCAL_FEATURES
         ),
+        marks=shown[member].marks if member in shown else (),
+        series=shown[member].series if member in shown else None,
     )
 
 
 def local_features(
-    space: Space, row: pd.DataFrame, codes: np.ndarray, weights: Array, at_most: int
+    vocabulary: Vocabulary, row: pd.DataFrame, keys: Index, weights: Array, *, at_most: int
 ) -> tuple[LocalFeature, ...]:
-    """One explained row's features with their raw values, heaviest first."""
+    """One explained row's features, heaviest first; of a table (1, d) with their raw values."""
     order = np.argsort(-np.abs(weights), kind="stable")[:at_most]
-    return tuple(
-        LocalFeature(
-            feature=space.columns[j].name,
-            raw=raw_text(row[space.columns[j].name].iloc[0]),
-            value=space.columns[j].labels[codes[j]],
-            weight=float(weights[j]),
-        )
-        for j in order
-    )
+    found = []
+    for j in order:
+        name = vocabulary.features[vocabulary.feature[keys[j]]]
+        raw = raw_text(row[name].iloc[0]) if name in row.columns else ""
+        value = vocabulary.values[keys[j]]
+        found.append(LocalFeature(feature=name, raw=raw or value, value=value, weight=float(weights[j])))
+    return tuple(found)
+
+
+def part_features(names: Sequence[str], weights: Array) -> tuple[LocalFeature, ...]:
+    """The parts of one text, image or series by name, heaviest first."""
+    order = np.argsort(-np.abs(weights), kind="stable")[:_LOCAL_FEATURES]
+    return tuple(LocalFeature(feature=names[j], raw="", value="", weight=float(weights[j])) for j in order)
+
+
+def pictures(e: Explained, shown: Mapping[int, Illustration], concepts: Mapping[str, Sequence[bytes]]) -> pd.DataFrame:
+    """The table of pictures: of the picked rows, then of each concept its most typical patches."""
+    rows = [("pick", e.row_keys[m], 1, i.png) for m, i in sorted(shown.items()) if i.png]
+    rows += [("concept", name, k, png) for name, patches in concepts.items() for k, png in enumerate(patches, start=1)]
+    return pd.DataFrame(rows, columns=list(TABLES["pictures"]))
 
 
 def key_text(feature: str, value: str) -> str:
@@ -239,19 +266,18 @@ def raw_text(value: object) -> str:
 
 
 def _explanations(e: Explained) -> pd.DataFrame:
-    rows, columns = np.nonzero(e.local.weights)
-    labels = [np.array(c.labels, dtype=object) for c in e.space.columns]
-    values = np.empty(len(rows), dtype=object)
-    for j, named in enumerate(labels):
-        mine = columns == j
-        values[mine] = named[e.local.codes[rows[mine], j]]
+    weights = e.local.weights
+    rows = np.repeat(np.arange(len(e.row_keys)), np.diff(weights.indptr))
+    used = weights.data != 0
+    rows, keys = rows[used], weights.indices[used]
+    values = np.array(e.vocabulary.values, dtype=object)[keys] if e.vocabulary.has_values else ""
     return pd.DataFrame(
         {
             "row": np.array(e.row_keys, dtype=object)[rows],
             "class": np.array(e.classes, dtype=object)[e.local.labels[rows]],
-            "feature": np.array(e.space.names, dtype=object)[columns],
+            "feature": np.array(e.vocabulary.features, dtype=object)[e.vocabulary.feature[keys]],
             "value": values,
-            "weight": e.local.weights[rows, columns],
+            "weight": weights.data[used],
         }
     )
 

@@ -1,17 +1,25 @@
 """The values that pass between the stages of a run, and the names of their array types."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from typing import Protocol
+from itertools import pairwise
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import sparse
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.int32]
 Index = NDArray[np.int64]
 Mask = NDArray[np.bool_]
+
+Instances = pd.DataFrame | list[str] | NDArray[Any]
+"""What a model is asked with: n rows of a table, n texts, or n images or series stacked along the first axis."""
+
+Traits = dict[str, NDArray[Any]]
+"""Named arrays over the parts of one row, or of many rows one after another."""
 
 Outputs = tuple[Array, list[tuple[int, str]]]
 """Predictions (n, C), NaN where a row failed, and those rows' positions with the reason."""
@@ -20,9 +28,29 @@ Outputs = tuple[Array, list[tuple[int, str]]]
 class Predictor(Protocol):
     """A model that a worker can get hold of: small to send, loaded where it is used."""
 
-    def predict_rows(self, frame: pd.DataFrame) -> Outputs:
-        """Predicts each row; a row that cannot be predicted is a failure, not an exception."""
+    def predict_rows(self, instances: Instances) -> Outputs:
+        """Predicts each instance; one that cannot be predicted is a failure, not an exception."""
         ...
+
+
+def part(instances: Instances, start: int, stop: int) -> Instances:
+    """The instances from `start` to `stop`, as a copy that a model may write to."""
+    if isinstance(instances, pd.DataFrame):
+        return instances.iloc[start:stop].copy()
+    return list(instances[start:stop]) if isinstance(instances, list) else instances[start:stop].copy()
+
+
+def chosen(instances: Instances, positions: Sequence[int]) -> Instances:
+    """The instances at some positions, in that order, as a copy."""
+    if isinstance(instances, pd.DataFrame):
+        return instances.iloc[list(positions)].copy()
+    return [instances[i] for i in positions] if isinstance(instances, list) else instances[list(positions)].copy()
+
+
+def batches(rows: Index, size: int) -> list[slice]:
+    """Slices of `size` different rows, in order; a row that stands several times, one after another, is in one."""
+    starts = np.flatnonzero(np.diff(rows, prepend=rows[:1] - 1))[::size].tolist()
+    return [slice(start, stop) for start, stop in pairwise([*starts, len(rows)])]
 
 
 @dataclass(frozen=True)
@@ -36,7 +64,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class LocalExplanations:
-    """Explanations of n rows over d features, each for one class.
+    """Explanations of n rows of a table over its d features, each for one class.
 
     Attributes:
         rows: (n,) positions of the rows in the data.
@@ -59,11 +87,87 @@ class LocalExplanations:
     r2: Array
 
 
-def concatenate(parts: list[LocalExplanations]) -> LocalExplanations:
-    """Joins batches in the order given. Raises ValueError for no batch."""
-    return LocalExplanations(
-        **{f.name: np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(LocalExplanations)}
-    )
+@dataclass(frozen=True)
+class PartExplanations:
+    """Explanations of n texts, images or series, each over parts of its own, each for one class.
+
+    Attributes:
+        sizes: (n,) how many parts each has; Σ sizes = N.
+        weights: (N,) the surrogates' coefficients, row after row.
+        rows, labels, intercept, surrogate, predicted, r2: as in `LocalExplanations`.
+    """
+
+    rows: Index
+    labels: Index
+    sizes: Index
+    weights: Array
+    intercept: Array
+    surrogate: Array
+    predicted: Array
+    r2: Array
+
+
+Joined = TypeVar("Joined", LocalExplanations, PartExplanations)
+
+
+def concatenate(parts: Sequence[Joined]) -> Joined:
+    """Joins batches in the order given. Raises IndexError for no batch."""
+    kind = type(parts[0])
+    return kind(**{f.name: np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(kind)})
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """What all rows' weights are keyed by: F features, and K keys, each a feature or one value of a feature.
+
+    Attributes:
+        features: (F,) the features' names.
+        feature: (K,) the feature that each key belongs to.
+        values: (K,) the value that each key stands for; empty texts where features have none.
+        pick: (K,) the key that a weight of this key covers in a pick: itself, or the first of its feature where
+            the feature counts as a whole.
+        whole: (F,) the features that count as a whole in a pick.
+    """
+
+    features: tuple[str, ...]
+    feature: Index
+    values: tuple[str, ...]
+    pick: Index
+    whole: Mask
+
+    @property
+    def has_values(self) -> bool:
+        """Whether features have values that can be told apart."""
+        return any(self.values)
+
+
+def plain_vocabulary(features: Sequence[str]) -> Vocabulary:
+    """Features without values: one key each."""
+    keys = np.arange(len(features))
+    return Vocabulary(tuple(features), keys, ("",) * len(features), keys, np.zeros(len(features), dtype=bool))
+
+
+@dataclass(frozen=True)
+class Explanations:
+    """Explanations of n rows, each for one class, by the keys of a `Vocabulary`.
+
+    Attributes:
+        weights: (n, K) CSR; column indices sorted, each once; a weight of 0 may be stored.
+        rows, labels, intercept, surrogate, predicted, r2: as in `LocalExplanations`.
+    """
+
+    rows: Index
+    labels: Index
+    weights: sparse.csr_array
+    intercept: Array
+    surrogate: Array
+    predicted: Array
+    r2: Array
+
+    def entries(self, i: int) -> tuple[Index, Array]:
+        """Keys and weights of row i."""
+        start, stop = self.weights.indptr[i], self.weights.indptr[i + 1]
+        return self.weights.indices[start:stop], self.weights.data[start:stop]
 
 
 @dataclass(frozen=True)

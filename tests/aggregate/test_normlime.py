@@ -8,6 +8,7 @@ import pytest
 from limekiln.aggregate import normlime
 from limekiln.aggregate.normlime import Scores
 from limekiln.values import Array, Index
+from weight_cases import by_column, by_key
 
 Explanation = dict[int, float]
 
@@ -66,7 +67,7 @@ def keys_of(seed: int, n: int = 50, d: int = 7) -> tuple[Index, int]:
 @pytest.mark.parametrize("seed", range(5))
 def test_features_agree_with_the_formulas(seed: int) -> None:
     weights = sparse_weights(seed)
-    assert_agrees(normlime.scores(normlime.tally(weights)), [dict(enumerate(w.tolist())) for w in weights])
+    assert_agrees(normlime.scores(normlime.tally(by_column(weights))), [dict(enumerate(w.tolist())) for w in weights])
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -74,13 +75,23 @@ def test_values_agree_with_the_formulas(seed: int) -> None:
     weights = sparse_weights(seed)
     keys, size = keys_of(seed)
     told = [dict(zip(k.tolist(), w.tolist(), strict=True)) for k, w in zip(keys, weights, strict=True)]
-    assert_agrees(normlime.scores(normlime.tally_keys(weights, keys, size)), told)
+    assert_agrees(normlime.scores(normlime.tally(by_key(weights, keys, size))), told)
+
+
+def test_a_stored_zero_is_no_use_of_a_key() -> None:
+    weights = sparse_weights(6)
+    kept, dropped = by_column(weights), by_column(weights)
+    dropped.eliminate_zeros()
+    assert dropped.nnz < kept.nnz
+    for name in Scores.__dataclass_fields__:
+        left, right = (getattr(normlime.scores(normlime.tally(w)), name) for w in (kept, dropped))
+        np.testing.assert_array_equal(left, right)
 
 
 def test_classes_and_all_together_agree_with_the_formulas() -> None:
     weights = sparse_weights(8)
     labels = np.random.default_rng(8).integers(0, 3, len(weights))
-    tallies = [normlime.tally(weights[labels == c]) for c in range(3)]
+    tallies = [normlime.tally(by_column(weights[labels == c])) for c in range(3)]
     for c in range(3):
         assert_agrees(normlime.scores(tallies[c]), [dict(enumerate(w.tolist())) for w in weights[labels == c]])
     together = tallies[0] + tallies[1] + tallies[2]
@@ -92,7 +103,7 @@ def test_the_mean_is_over_the_users_of_a_feature_not_over_all_rows() -> None:
     weights = np.zeros((100, 2))
     weights[:, 0] = 1.0
     weights[0, 1] = 9.0
-    ours = normlime.scores(normlime.tally(weights))
+    ours = normlime.scores(normlime.tally(by_column(weights)))
     assert ours.share[1] == pytest.approx(0.9)
     assert ours.weighted[1] == pytest.approx(8.1)
     assert ours.support.tolist() == [100, 1]
@@ -101,16 +112,16 @@ def test_the_mean_is_over_the_users_of_a_feature_not_over_all_rows() -> None:
 def test_nothing_explained_gives_zeros_and_no_warning() -> None:
     with np.errstate(all="raise"):
         for weights in (np.zeros((4, 3)), np.zeros((0, 3))):
-            ours = normlime.scores(normlime.tally(weights))
+            ours = normlime.scores(normlime.tally(by_column(weights)))
             for name in Scores.__dataclass_fields__:
                 np.testing.assert_array_equal(getattr(ours, name), np.zeros(3))
 
 
 def test_weights_of_any_size_keep_shares_in_the_unit_interval() -> None:
     weights = sparse_weights(4)
-    plain = normlime.scores(normlime.tally(weights))
+    plain = normlime.scores(normlime.tally(by_column(weights)))
     for factor in (1e-150, 1e150):
-        scaled = normlime.scores(normlime.tally(weights * factor))
+        scaled = normlime.scores(normlime.tally(by_column(weights * factor)))
         np.testing.assert_allclose(scaled.share, plain.share, rtol=1e-12)
         np.testing.assert_allclose(scaled.weighted, plain.weighted * factor, rtol=1e-12)
     assert plain.share.max() <= 1.0
@@ -120,12 +131,12 @@ def test_weights_of_any_size_keep_shares_in_the_unit_interval() -> None:
 def test_unconditional_shares_of_a_row_add_to_one() -> None:
     weights = sparse_weights(2)
     used = np.abs(weights).sum(axis=1) > 0
-    t = normlime.tally(weights)
+    t = normlime.tally(by_column(weights))
     assert t.share.sum() == pytest.approx(used.sum())
 
 
 def test_positive_and_negative_parts_add_to_the_share() -> None:
-    ours = normlime.scores(normlime.tally(sparse_weights(1)))
+    ours = normlime.scores(normlime.tally(by_column(sparse_weights(1))))
     np.testing.assert_allclose(ours.positive + ours.negative, ours.share, rtol=1e-14)
     assert ours.sign_consistency[6] == 1.0
     assert ours.sign_consistency[5] == 0.0

@@ -69,6 +69,15 @@ def test_rows_without_an_id_are_named_by_position() -> None:
     assert make().target is None
 
 
+def test_groups_of_features_are_taken() -> None:
+    assert list(make(groups={"place": ("town", "job")}).features.columns) == list(PEOPLE.columns)
+
+
+def test_a_column_that_differs_in_case_alone_is_meant_before_any_other() -> None:
+    table = pd.DataFrame({"aGE": [1], "AGES": [2]})
+    assert refused(table, target="AGE") == 'data.target: people.csv: no column "AGE"; did you mean "aGE"?'
+
+
 def test_any_column_can_be_asked_for() -> None:
     frame = make(features=("age",))
     assert list(frame.column("town")) == ["Ulm", "Bonn", "Ulm"]
@@ -86,6 +95,21 @@ def test_any_column_can_be_asked_for() -> None:
             'data.id: people.csv: no column "?"; it has "id", "age", "job", "town", "risk"',
         ),
         ({"exclude": ("jobs",)}, 'data.exclude: people.csv: no column "jobs"; did you mean "job"?'),
+        ({"target": "RISK"}, 'data.target: people.csv: no column "RISK"; did you mean "risk"?'),
+        ({"groups": {"who": ("age", "jbo")}}, 'data.groups.who: people.csv: no column "jbo"; did you mean "job"?'),
+        ({"groups": {"who": ("age", "Job")}}, 'data.groups.who: people.csv: no column "Job"; did you mean "job"?'),
+        (
+            {"groups": {"who": ("age", "risk")}, "target": "risk"},
+            'data.groups.who: data.target keeps "risk" from the model',
+        ),
+        (
+            {"groups": {"who": ("age", "town")}, "features": ("age", "job")},
+            'data.groups.who: people.csv: no column "town"; it has "age", "job"',
+        ),
+        (
+            {"groups": {"job": ("age", "town")}},
+            "data.groups.job: a column has this name too; give the group a name of its own",
+        ),
         ({"categorical": ("agee",)}, 'data.categorical: people.csv: no column "agee"; did you mean "age"?'),
         ({"exclude": ("age", "job", "id", "town", "risk")}, "people.csv: no column is left for the model"),
         (

@@ -25,14 +25,15 @@ from limekiln.models.references import _loaded
 from limekiln.settings import SkopsModel
 
 FRAME = pd.DataFrame({"x": [0.0, 0.25, 0.5, 1.0]})
+WAY_OUT = "logits need a softmax first (a network's model.source.activation), or model.output: logit"
 
 
 def two(function: Callable[[pd.DataFrame], Any]) -> Model:
-    return Model.from_function(function, ("bad", "good"))
+    return Model.from_function(function, "probability", ("bad", "good"))
 
 
 def value(function: Callable[[pd.DataFrame], Any]) -> Model:
-    return Model.from_function(function, None)
+    return Model.from_function(function, "value")
 
 
 def fine(frame: pd.DataFrame) -> Any:
@@ -87,8 +88,8 @@ def test_values_in_any_wrapping(answer: Any) -> None:
         (
             fine(FRAME) * 4 - 1,
             (
-                "the model gave [3, -1], which are no probabilities from 0 to 1; scores or logits need a softmax first "
-                "in row 0, and 3 more of 4 rows"
+                f"the model gave [3, -1], which are no probabilities from 0 to 1; {WAY_OUT} in row 0, and 3 more of 4 "
+                "rows"
             ),
         ),
         (
@@ -110,6 +111,37 @@ def test_what_is_no_value() -> None:
         models.predict_checked(value(fine), FRAME)
     with pytest.raises(PredictionError, match=r"^the model gave \[inf\], which is not finite in row 0$"):
         models.predict_checked(value(lambda f: f["x"].replace(0, np.inf)), FRAME)
+
+
+def test_logits_may_be_any_finite_numbers() -> None:
+    logits = np.array([[3.0, -1.0], [0.0, 0.0], [1e300, 5.0], [-2.0, np.inf]])
+    model = Model.from_function(lambda frame: logits[: len(frame)], "logit", ("bad", "good"))
+    np.testing.assert_array_equal(models.predict_checked(model, FRAME.head(3)), logits[:3])
+    outputs, failed = models.predict_rows(model, FRAME)
+    assert failed == [(3, "the model gave [-2, inf], which is not finite")]
+    assert np.isnan(outputs[3]).all()
+    with pytest.raises(PredictionError, match=r'expected \(4, 2\): one column a class \("bad", "good"\)'):
+        models.predict_checked(Model.from_function(lambda f: f["x"], "logit", ("bad", "good")), FRAME)
+
+
+def test_several_values_are_a_column_each() -> None:
+    names = ("error", "score", "age")
+    three = np.arange(12.0).reshape(4, 3) - 5
+    model = Model.from_function(lambda _: three, "value", names)
+    assert (model.classes, model.task) == (names, "regression")
+    np.testing.assert_array_equal(models.predict_checked(model, FRAME), three)
+    message = r"shape \(4,\), expected \(4, 3\): one column an output of model.outputs$"
+    with pytest.raises(PredictionError, match=message):
+        models.predict_checked(Model.from_function(lambda frame: frame["x"], "value", names), FRAME)
+
+
+def test_what_the_config_must_mend_is_no_failed_row() -> None:
+    def wrong(_: pd.DataFrame) -> Any:
+        raise InputError("model.source.prepare: give the numbers")
+
+    for ask in (models.predict_checked, models.predict_rows):
+        with pytest.raises(InputError, match=r"^model.source.prepare: give the numbers$"):
+            ask(two(wrong), FRAME)
 
 
 def test_what_a_model_raises_is_told_in_one_short_line() -> None:
@@ -229,10 +261,7 @@ def test_rows_with_bad_numbers_fail_alone_without_a_further_call() -> None:
     outputs, failed = models.predict_rows(two(odd), FRAME)
     assert failed == [
         (1, "the model gave [nan, 1], which is not finite"),
-        (
-            2,
-            "the model gave [2, -1], which are no probabilities from 0 to 1; scores or logits need a softmax first",
-        ),
+        (2, f"the model gave [2, -1], which are no probabilities from 0 to 1; {WAY_OUT}"),
     ]
     assert np.isnan(outputs).all(axis=1).tolist() == [False, True, True, False]
     assert calls == [4]

@@ -11,7 +11,7 @@ from lime.lime_tabular import LimeTabularExplainer
 from limekiln.domains.tabular import space as spaces
 from limekiln.domains.tabular.columns import Discretizer
 from limekiln.kernels import default_width
-from limekiln.local import (
+from limekiln.local.tables import (
     FreshJob,
     Local,
     PooledJob,
@@ -23,7 +23,7 @@ from limekiln.local import (
     pool_parts,
     predict_part,
 )
-from limekiln.values import Array, Outputs
+from limekiln.values import Array, Instances, Outputs
 
 SEEDS: Final = 40
 PERTURBATIONS: Final = 1000
@@ -46,7 +46,8 @@ def probabilities(X: Array) -> Array:
 
 
 class Model:
-    def predict_rows(self, frame: pd.DataFrame) -> Outputs:
+    def predict_rows(self, frame: Instances) -> Outputs:
+        assert isinstance(frame, pd.DataFrame)
         return probabilities(frame.to_numpy(dtype=np.float64)), []
 
 

@@ -15,7 +15,7 @@ from limekiln.domains.tabular import space as spaces
 from limekiln.domains.tabular.columns import Discretizer
 from limekiln.domains.tabular.space import Space
 from limekiln.kernels import default_width, exponential
-from limekiln.local import Local, PooledJob, Rows, explain_all_classes, explain_pooled
+from limekiln.local.tables import Local, PooledJob, Rows, explain_all_classes, explain_pooled
 from limekiln.surrogate import Selection
 from limekiln.values import Array
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from lime.submodular_pick import SubmodularPick
 
-from limekiln import representatives
+from limekiln import matrix, representatives
 from limekiln.domains.tabular import space as spaces
 from limekiln.domains.tabular.space import Space
 from limekiln.values import Array, Codes, LocalExplanations
@@ -86,7 +86,7 @@ def steps_without_ties(ours: representatives.Representatives, local: LocalExplan
 @pytest.mark.parametrize("seed", range(8))
 def test_the_pick_is_limes_until_the_first_tie(seed: int) -> None:
     space, local = instance(seed, 40)
-    ours = representatives.choose(space, local, np.arange(40), "*", 9)
+    ours = representatives.choose(matrix.of_space(space), matrix.of_table(space, local), np.arange(40), "*", 9)
     theirs = limes_pick(space, local, 9)
     decided = steps_without_ties(ours, local)
     assert decided >= 3
@@ -97,5 +97,5 @@ def test_only_members_are_picked_and_only_their_weights_count() -> None:
     space, local = instance(99, 80)
     members = np.flatnonzero(np.random.default_rng(0).random(80) < 0.5)
     part = explanations(local.weights[members], local.codes[members])
-    ours = representatives.choose(space, local, members, "one", 4)
+    ours = representatives.choose(matrix.of_space(space), matrix.of_table(space, local), members, "one", 4)
     assert ours.members.tolist() == members[limes_pick(space, part, 4)].tolist()

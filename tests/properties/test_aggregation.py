@@ -10,6 +10,7 @@ from hypothesis.extra.numpy import arrays
 from limekiln.aggregate import normlime
 from limekiln.aggregate.normlime import Scores, Tally
 from limekiln.values import Array
+from weight_cases import by_column, by_key
 
 QUICK: Final = settings(deadline=None, derandomize=True, max_examples=80)
 WEIGHTS: Final = arrays(
@@ -34,16 +35,16 @@ def test_tallies_do_not_depend_on_order_or_chunks(weights: Array, data: st.DataO
     order = data.draw(st.permutations(range(n)))
     cuts = sorted(data.draw(st.lists(st.integers(0, n), max_size=4)))
     chunks = np.split(np.array(order), cuts)
-    parts = [normlime.tally_keys(weights[c], keys[c], 5) for c in chunks]
-    assert_equal(sum(parts[1:], start=parts[0]), normlime.tally_keys(weights, keys, 5))
-    wide = [normlime.tally(weights[c]) for c in chunks]
-    assert_equal(sum(wide[1:], start=wide[0]), normlime.tally(weights))
+    parts = [normlime.tally(by_key(weights[c], keys[c], 5)) for c in chunks]
+    assert_equal(sum(parts[1:], start=parts[0]), normlime.tally(by_key(weights, keys, 5)))
+    wide = [normlime.tally(by_column(weights[c])) for c in chunks]
+    assert_equal(sum(wide[1:], start=wide[0]), normlime.tally(by_column(weights)))
 
 
 @QUICK
 @given(WEIGHTS)
 def test_scores_stay_within_their_limits(weights: Array) -> None:
-    s = normlime.scores(normlime.tally(weights))
+    s = normlime.scores(normlime.tally(by_column(weights)))
     for name in Scores.__dataclass_fields__:
         assert np.isfinite(getattr(s, name)).all()
         assert (getattr(s, name) >= 0).all()
@@ -56,7 +57,7 @@ def test_scores_stay_within_their_limits(weights: Array) -> None:
 @QUICK
 @given(WEIGHTS)
 def test_turning_all_signs_swaps_the_signed_parts_and_nothing_else(weights: Array) -> None:
-    plain, turned = (normlime.scores(normlime.tally(w)) for w in (weights, -weights))
+    plain, turned = (normlime.scores(normlime.tally(by_column(w))) for w in (weights, -weights))
     np.testing.assert_allclose(turned.positive, plain.negative, atol=1e-12)
     np.testing.assert_array_equal(turned.share, plain.share)
     np.testing.assert_array_equal(turned.weighted, plain.weighted)

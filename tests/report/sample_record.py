@@ -168,7 +168,8 @@ def make(  # one record has many facts; every caller names them
             kind="skops", description="Pipeline(ColumnTransformer, LogisticRegression)", sha256="a" * 64,
         ),
         data=DataFacts(
-            source="examples/credit/german_credit.csv", rows=counts.requested, target="creditability", id=None,
+            source="examples/credit/german_credit.csv", rows=counts.requested, n_features=len(features),
+            target="creditability", id=None,
             sha256="b" * 64,
             features=tuple(
                 FeatureFacts(

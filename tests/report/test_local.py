@@ -1,5 +1,8 @@
-from limekiln.record import LocalFeature
+import re
+
+from limekiln.record import LocalFeature, Mark, Series
 from limekiln.report.local import LocalClass, LocalView, render_local
+from report import sample_parts
 
 
 def _view(**changes: object) -> LocalView:
@@ -30,3 +33,39 @@ def test_regression_speaks_of_values() -> None:
     assert "True value" in page
     assert "raises the value" in page
     assert "class" not in page[page.index("<main>") :].replace('class="', "")
+
+
+def test_a_text_shows_its_words_for_each_class() -> None:
+    words = (Mark(text="<b>", weight=0.2), Mark(text=" & ", weight=None), Mark(text="no", weight=-0.1))
+    part = (LocalFeature(feature="<b>", raw="", value="", weight=0.2),)
+    page = render_local(_view(classes=(LocalClass("bad", 0.8, 0.8, 0.9, part, marks=words),)))
+    assert "<title>Text 17</title>" in page
+    assert re.search(r'<p class="document" dir="auto"><mark class="for s4"[^>]*>&lt;b&gt;</mark> &amp; <mark', page)
+    assert "(empty)" not in page
+    assert "showing a word, against hiding it," in page
+
+
+def test_an_image_and_a_series_are_shown_with_alternative_texts() -> None:
+    part = (LocalFeature(feature="superpixel 1", raw="", value="", weight=0.2),)
+    picture = LocalClass("bad", 0.8, 0.8, 0.9, part, picture=sample_parts.png(1, 24))
+    page = render_local(_view(classes=(picture,)))
+    assert page.count("data:image/png;base64,") == 1
+    assert 'alt="Image 17, predicted bad, probability 0.80; the heaviest part: superpixel 1 (+0.200)."' in page
+    waves = Series(channels=("x",), values=((0.0, 1.0, 0.0, 1.0),), starts=(0, 2), weights=((0.2, -0.1),))
+    page = render_local(_view(classes=(LocalClass("bad", 0.8, 0.8, 0.9, part, series=waves),)))
+    assert "<title>Series 17, predicted bad" in page
+
+
+def test_of_many_classes_the_five_likeliest_are_shown() -> None:
+    classes = tuple(LocalClass(f"class {i}", 0.5 / (i + 1), 0.5, 0.9, ()) for i in range(1000))
+    page = render_local(_view(classes=classes))
+    assert "The 5 likeliest of 1,000 classes are shown." in page
+    assert page.count('<article class="card">') == 5
+
+
+def test_every_value_is_shown_with_its_unit() -> None:
+    classes = tuple(LocalClass(f"value {i}", 1.5, 1.4, 0.9, ()) for i in range(7))
+    page = render_local(_view(task="regression", output="value", unit="mm", classes=classes))
+    assert page.count('<article class="card">') == 7
+    assert "Weight, value 3, mm" in page
+    assert "1.50 mm" in page

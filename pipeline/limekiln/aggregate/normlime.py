@@ -13,6 +13,7 @@ not diluted. That also lets a feature seen once rank first, so `support` = |E(f)
 from dataclasses import dataclass, fields
 
 import numpy as np
+from scipy import sparse
 
 from limekiln.values import Array, Index
 
@@ -59,28 +60,23 @@ class Scores:
     pick_importance: Array
 
 
-def tally(weights: Array) -> Tally:
+def tally(weights: sparse.csr_array) -> Tally:
     """Sums of local weights W (n, F) over rows."""
-    columns = np.broadcast_to(np.arange(weights.shape[1]), weights.shape)
-    return tally_keys(weights, columns, weights.shape[1])
-
-
-def tally_keys(weights: Array, keys: Index, n_keys: int) -> Tally:
-    """Sums of local weights (n, d) whose column j in row i belongs to key keys[i, j] in 0…n_keys − 1."""
-    magnitude = np.abs(weights)
-    norm = magnitude.sum(axis=1, keepdims=True)
+    n, n_keys = weights.shape
+    row = np.repeat(np.arange(n), np.diff(weights.indptr))
+    magnitude = np.abs(weights.data)
+    norm = np.bincount(row, weights=magnitude, minlength=n)[row]
     gamma = np.divide(magnitude, norm, out=np.zeros_like(magnitude), where=norm > 0)
-    flat = keys.ravel()
 
     def total(values: Array) -> Array:
-        return np.bincount(flat, weights=values.ravel(), minlength=n_keys).astype(np.float64)
+        return np.bincount(weights.indices, weights=values, minlength=n_keys).astype(np.float64)
 
     return Tally(
-        rows=len(weights),
-        support=np.bincount(flat[(magnitude > 0).ravel()], minlength=n_keys),
+        rows=n,
+        support=np.bincount(weights.indices[magnitude > 0], minlength=n_keys),
         share=total(gamma),
         weighted=total(gamma * magnitude),
-        positive=total(np.where(weights > 0, gamma, 0.0)),
+        positive=total(np.where(weights.data > 0, gamma, 0.0)),
         absolute=total(magnitude),
     )
 

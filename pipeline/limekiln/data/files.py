@@ -44,6 +44,38 @@ def read_files(path: str, folder: Path) -> list[File]:
     return files
 
 
+def read_one(path: str, folder: Path) -> File:
+    """Read the one file that a path or an fsspec URL names; nothing in it is a wildcard.
+
+    Raises:
+        InputError: it is not there, cannot be read, or is a URL inside a URL.
+    """
+    if "::" in path:  # a chained URL can name file systems that run templates of what they read
+        raise InputError(f"{without_credentials(path)}: a URL inside a URL is not read here")
+    if _URL.match(path):
+        shown = without_credentials(path)
+        system, root = _tried(lambda: _file_system(path), shown)
+        return _fetched(system, root, shown)
+    place = folder / path
+    try:
+        if not place.is_file():
+            raise InputError(f"{path}: {_why_no_file(place)}")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
+    return File(path, bytes_of(place, path))
+
+
+def _why_no_file(place: Path) -> str:
+    if place.is_symlink() and not place.exists():
+        return "a link to a file that is not there"
+    return "is a folder" if place.is_dir() else "no such file" if not place.exists() else "is no file"
+
+
+def is_url(path: str) -> bool:
+    """Whether a path is an fsspec URL."""
+    return _URL.match(path) is not None
+
+
 def without_credentials(path: str) -> str:
     """Give a path as a reader may see it: a URL without user, password, query and fragment."""
     return _QUERY.sub("", _USER.sub(r"\1", path)) if _URL.match(path) else path
@@ -60,7 +92,7 @@ def nearest_file(missing: Path) -> str:
 def _from_disk(path: str, folder: Path) -> list[File]:
     exact = folder / path
     if exact.is_file():
-        return [File(path, _bytes_of(exact, path))]
+        return [File(path, bytes_of(exact, path))]
     if exact.is_dir():
         raise InputError(f'{path}: is a folder; name its files, for example "{path.rstrip("/")}/*"')
     if glob.has_magic(path):
@@ -68,11 +100,12 @@ def _from_disk(path: str, folder: Path) -> list[File]:
         names = [name for name in found if (folder / name).is_file()]
         if not names:
             raise InputError(f"{path}: no file matches in {folder.absolute()}")
-        return [File(name, _bytes_of(folder / name, name)) for name in names]
+        return [File(name, bytes_of(folder / name, name)) for name in names]
     raise InputError(f"{path}: no such file{nearest_file(exact)}")
 
 
-def _bytes_of(file: Path, name: str) -> bytes:
+def bytes_of(file: Path, name: str) -> bytes:
+    """Read a file. Raises InputError where it cannot be read."""
     try:
         return file.read_bytes()
     except OSError as error:
@@ -80,16 +113,21 @@ def _bytes_of(file: Path, name: str) -> bytes:
 
 
 def _from_url(path: str) -> list[File]:
-    import fsspec  # type: ignore[import-untyped]  # noqa: PLC0415 - ships no types; only a URL needs it
-
     shown = without_credentials(path)
-    system, root = _tried(lambda: fsspec.core.url_to_fs(path), shown)
+    system, root = _tried(lambda: _file_system(path), shown)
     names = [root]
     if "*" in path or "[" in path:
         names = sorted(_tried(lambda: system.glob(root), shown))
         if not names:
             raise InputError(f"{shown}: no file matches")
     return [_fetched(system, name, shown if name == root else without_credentials(name)) for name in names]
+
+
+def _file_system(path: str) -> tuple[Any, str]:
+    import fsspec  # type: ignore[import-untyped]  # noqa: PLC0415 - ships no types; only a URL needs it
+
+    system, root = fsspec.core.url_to_fs(path)
+    return system, root
 
 
 def _fetched(system: Any, name: str, shown: str) -> File:

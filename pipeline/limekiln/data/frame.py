@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from typing import Final
 
 import numpy as np
@@ -11,12 +10,12 @@ import pandas as pd
 from limekiln.data.columns import kind_of, prepared
 from limekiln.data.names import check_names
 from limekiln.data.raw import RawTable, fingerprint
+from limekiln.data.roles import check_roles, keys_of, listed, no_column, place, roles_of, target_of
 from limekiln.errors import InputError
 from limekiln.record import Notice
 from limekiln.settings import DataSettings
 
 _MOSTLY: Final = 0.9
-_SHOWN: Final = 5
 IN_MEMORY: Final = "a DataFrame in memory"
 
 
@@ -26,6 +25,7 @@ class Frame:
 
     Attributes:
         features: (n, d) the model's columns in the model's order, in the types of `data.columns`, indexed 0 … n − 1.
+            Texts, images and series: one column of objects, see `data.cells`.
         target: (n,) the true labels or values; None where the config names none.
         keys: (n,) each row's name, unique: the id column as text, else the position from 0.
         others: every further column of the data, as it was read.
@@ -51,7 +51,7 @@ class Frame:
         for table in (self.features, self.others):
             if name in table.columns:
                 return table[name]
-        raise InputError(_no_column(self.source, name, [*self.features.columns, *self.others.columns]))
+        raise InputError(no_column(self.source, name, [*self.features.columns, *self.others.columns]))
 
 
 def make(raw: RawTable, settings: DataSettings, *, model_features: Sequence[str] | None) -> Frame:
@@ -59,32 +59,30 @@ def make(raw: RawTable, settings: DataSettings, *, model_features: Sequence[str]
 
     Args:
         raw: the table.
-        settings: which columns are target, id, excluded and categorical.
+        settings: which columns are target, id, excluded and categorical, and which are one feature.
         model_features: the model's columns in its order; None takes every column that has no other role.
 
     Raises:
-        InputError: a column is missing, named twice or of a type that no model takes; ids are missing or repeated.
+        InputError: a column is missing, named twice or of a type that no model takes; ids are missing or repeated; a
+            group names a column that is no feature, or has a feature's name.
     """
     check_names(raw.table.columns, raw.source)
     table = raw.table.reset_index(drop=True)
-    target, key = settings.target, settings.id
-    roles = (("data.target", target), ("data.id", key), *(("data.exclude", name) for name in settings.exclude))
-    for role, name in roles:
-        if name is not None and name not in table.columns:
-            raise InputError(f"{role}: {_no_column(raw.source, name, list(table.columns))}")
+    check_roles(table, settings, raw.source)
     names = _feature_names(table, settings, raw.source, model_features)
     for name in settings.categorical:
         if name not in names:
-            raise InputError(f"data.categorical: {_no_column(raw.source, name, names)}")
+            raise InputError(f"data.categorical: {no_column(raw.source, name, names)}")
+    _check_groups(settings, names, raw.source)
     features = _prepared(table, names, raw.source)
     return Frame(
         features=features,
-        target=None if target is None else prepared(table[target], _place(raw.source, target)),
-        keys=_positions(len(table)) if key is None else _keys(table[key], raw.source),
+        target=target_of(table, settings, raw.source),
+        keys=keys_of(table, settings, raw.source),
         others=table.drop(columns=names),
         source=raw.source,
         sha256=raw.sha256,
-        notices=(*_left_over(table, settings, names), *_curious(features, raw.source)),
+        notices=(*raw.notices, *_left_over(table, settings, names), *_curious(features, raw.source)),
     )
 
 
@@ -105,8 +103,8 @@ def make_background(raw: RawTable, settings: DataSettings, *, like: Frame) -> Fr
     for name in made.features.columns:
         here, there = kind_of(made.features[name]), kind_of(like.features[name])
         if here != there and "nothing" not in {here, there}:
-            raise InputError(f"data.background: {_place(raw.source, name)} holds {here}, but {there} in {like.source}")
-    return replace(made, notices=())
+            raise InputError(f"data.background: {place(raw.source, name)} holds {here}, but {there} in {like.source}")
+    return replace(made, notices=raw.notices)
 
 
 def in_memory(table: pd.DataFrame, target: Sequence[object] | pd.Series | None) -> Frame:
@@ -130,13 +128,15 @@ def in_memory(table: pd.DataFrame, target: Sequence[object] | pd.Series | None) 
     features = _prepared(named, list(named.columns), IN_MEMORY)
     notices = tuple(_curious(features, IN_MEMORY))
     others = pd.DataFrame(index=named.index)
-    return Frame(features, labels, _positions(len(named)), others, IN_MEMORY, fingerprint(table), notices)
+    return Frame(
+        features, labels, tuple(str(i) for i in range(len(named))), others, IN_MEMORY, fingerprint(table), notices
+    )
 
 
 def _feature_names(
     table: pd.DataFrame, settings: DataSettings, source: str, model_features: Sequence[str] | None
 ) -> list[str]:
-    roles = {settings.id: "data.id", settings.target: "data.target"} | dict.fromkeys(settings.exclude, "data.exclude")
+    roles = roles_of(settings)
     if model_features is None:
         names = [name for name in table.columns if name not in roles]
         if not names:
@@ -145,7 +145,7 @@ def _feature_names(
     if lacking := [name for name in model_features if name not in table.columns]:
         more = f" (and {len(lacking) - 1} more of the model's columns)" if len(lacking) > 1 else ""
         raise InputError(
-            f"the model needs a column that is not there{more}: {_no_column(source, lacking[0], list(table.columns))}"
+            f"the model needs a column that is not there{more}: {no_column(source, lacking[0], list(table.columns))}"
         )
     for name in model_features:
         if name in roles:
@@ -153,38 +153,22 @@ def _feature_names(
     return list(model_features)
 
 
+def _check_groups(settings: DataSettings, names: Sequence[str], source: str) -> None:
+    for group, columns in settings.groups.items():
+        if group in names:
+            raise InputError(f"data.groups.{group}: a column has this name too; give the group a name of its own")
+        for name in columns:
+            if name not in names:
+                raise InputError(f"data.groups.{group}: {_no_feature(settings, names, source, name)}")
+
+
+def _no_feature(settings: DataSettings, names: Sequence[str], source: str, name: str) -> str:
+    roles = roles_of(settings)
+    return f'{roles[name]} keeps "{name}" from the model' if name in roles else no_column(source, name, names)
+
+
 def _prepared(table: pd.DataFrame, names: Sequence[str], source: str) -> pd.DataFrame:
-    return pd.DataFrame({name: prepared(table[name], _place(source, name)) for name in names})
-
-
-def _keys(values: pd.Series, source: str) -> tuple[str, ...]:
-    place = f"data.id: {_place(source, str(values.name))}"
-    keys = [_key(value) for value in values]
-    empty = [row for row, key in enumerate(keys) if not key]
-    if empty:
-        raise InputError(
-            f"{place} has no value in {len(empty)} rows, first in row {empty[0]} (from 0); fill it or drop data.id"
-        )
-    first: dict[str, int] = {}
-    for row, key in enumerate(keys):
-        if (before := first.setdefault(key, row)) != row:
-            raise InputError(
-                f'{place} names two rows "{key}", rows {before} and {row} (from 0); '
-                "name a column whose values are unique, or drop data.id"
-            )
-    return tuple(keys)
-
-
-def _key(value: object) -> str:
-    if pd.api.types.is_scalar(value) and pd.isna(value):  # type: ignore[call-overload] # any scalar will do
-        return ""
-    if isinstance(value, float | np.floating) and float(value).is_integer():
-        return str(int(value))
-    return str(value)
-
-
-def _positions(n: int) -> tuple[str, ...]:
-    return tuple(str(i) for i in range(n))
+    return pd.DataFrame({name: prepared(table[name], place(source, name)) for name in names})
 
 
 def _left_over(table: pd.DataFrame, settings: DataSettings, names: Sequence[str]) -> list[Notice]:
@@ -193,7 +177,7 @@ def _left_over(table: pd.DataFrame, settings: DataSettings, names: Sequence[str]
     if not extra:
         return []
     was = "column of the data was" if len(extra) == 1 else "columns of the data were"
-    return [Notice(code="columns_not_used", text=f"{len(extra)} {was} not given to the model: {_listed(extra)}.")]
+    return [Notice(code="columns_not_used", text=f"{len(extra)} {was} not given to the model: {listed(extra)}.")]
 
 
 def _curious(features: pd.DataFrame, source: str) -> list[Notice]:
@@ -222,19 +206,4 @@ def _stray_texts(values: pd.Series) -> str:
     stray = known[texts.to_numpy()]
     if not len(stray) or len(known) < 1 / (1 - _MOSTLY) or len(stray) > (1 - _MOSTLY) * len(known):
         return ""
-    return _listed([str(value) for value in stray])
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(f'"{name[:60]}"' for name in names[:_SHOWN])
-    return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN} more"
-
-
-def _place(source: str, name: str) -> str:
-    return f'{source}: the column "{name}"'
-
-
-def _no_column(source: str, name: str, names: Sequence[str]) -> str:
-    near = get_close_matches(name, [str(n) for n in names], n=1)
-    hint = f'did you mean "{near[0]}"?' if near else f"it has {_listed([str(n) for n in names])}"
-    return f'{source}: no column "{name}"; {hint}'
+    return listed([str(value) for value in stray])

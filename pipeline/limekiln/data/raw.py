@@ -3,11 +3,14 @@
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from limekiln.data.files import File
+from limekiln.record import Notice
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,11 +21,17 @@ class RawTable:
         table: all columns, indexed 0, 1, 2, …
         sha256: over the bytes of all files in sorted order (what `cat … | sha256sum` prints).
         source: what was read, as a reader may see it.
+        from_folder: whether the rows are a folder's files, see `file_folder`.
+        array: (n, …) the rows, where the source is an array and they are no columns; `table` holds the rest.
+        notices: what a reader should know of the source.
     """
 
     table: pd.DataFrame
     sha256: str
     source: str
+    from_folder: bool = False
+    array: NDArray[Any] | None = None
+    notices: tuple[Notice, ...] = ()
 
 
 def sha256_of(files: Iterable[File]) -> str:

@@ -6,13 +6,12 @@ from contextlib import redirect_stdout
 from typing import Any, Final
 
 import numpy as np
-import pandas as pd
 
-from limekiln.errors import PredictionError
+from limekiln.errors import InputError, PredictionError, RunError
 from limekiln.models.model import Model, label_text
 from limekiln.models.quiet import quiet
 from limekiln.record import Notice
-from limekiln.values import Array, Outputs
+from limekiln.values import Array, Instances, Outputs, chosen, part
 
 TOLERANCE: Final = 1e-6
 """How far a probability may lie outside 0 to 1, and a row's sum from 1."""
@@ -22,48 +21,48 @@ GIVE_UP_AFTER: Final = 32
 _ROW_DIMENSIONS: Final = 2
 
 
-def predict_checked(model: Model, frame: pd.DataFrame) -> Array:
-    """Predict rows, all or none.
+def predict_checked(model: Model, instances: Instances) -> Array:
+    """Predict instances, all or none.
 
     Args:
         model: the model.
-        frame: (n, d) rows; the model gets a copy.
+        instances: n of them; the model gets a copy.
 
     Returns:
-        (n, C) probabilities, or (n, 1) values of a regression.
+        (n, C) probabilities, logits or values.
 
     Raises:
         PredictionError: the model raised, or what came back is no prediction; the message says what it was.
     """
-    outputs = _asked(model, frame)
+    outputs = _asked(model, instances, 0, len(instances))
     if bad := _bad_rows(model, outputs):
         row, reason = bad[0]
-        more = f", and {len(bad) - 1} more of {len(frame)} rows" if len(bad) > 1 else ""
+        more = f", and {len(bad) - 1} more of {len(instances)} rows" if len(bad) > 1 else ""
         raise PredictionError(f"the model gave {reason} in row {row}{more}")
     return outputs
 
 
-def predict_rows(model: Model, frame: pd.DataFrame) -> Outputs:
+def predict_rows(model: Model, instances: Instances) -> Outputs:
     """Predict each row that can be predicted.
 
     The whole batch is tried first; where the model raises, halves of it are, until the rows that it cannot
-    take stand alone. The same frame always takes the same path.
+    take stand alone. The same instances always take the same path.
 
     Args:
         model: the model.
-        frame: (n, d) rows; the model gets copies.
+        instances: n of them; the model gets copies.
 
     Returns:
         (n, C) predictions, NaN in the rows that failed, and each such row's position with the reason.
     """
-    outputs = np.full((len(frame), len(model.classes)), np.nan)
+    outputs = np.full((len(instances), len(model.classes)), np.nan)
     failed: dict[int, str] = {}
     succeeded = False
-    waiting = [(0, len(frame))] if len(frame) else []
+    waiting = [(0, len(instances))] if len(instances) else []
     while waiting:
         start, stop = waiting.pop()
         try:
-            outputs[start:stop] = _asked(model, frame.iloc[start:stop])
+            outputs[start:stop] = _asked(model, instances, start, stop)
             succeeded = True
         except PredictionError as error:
             alone = stop - start == 1
@@ -78,29 +77,29 @@ def predict_rows(model: Model, frame: pd.DataFrame) -> Outputs:
     return outputs, [(row, _short(reason)) for row, reason in sorted(failed.items())]
 
 
-def probe(model: Model, frame: pd.DataFrame) -> tuple[Notice, ...]:
-    """Ask for the same rows twice, and say what a reader should know: warnings, or answers that differ.
+def probe(model: Model, instances: Instances) -> tuple[Notice, ...]:
+    """Ask for the same instances twice, and say what a reader should know: warnings, or answers that differ.
 
     Raises:
         PredictionError: as `predict_checked` does.
     """
     with warnings.catch_warnings(record=True) as caught, redirect_stdout(io.StringIO()):
         warnings.simplefilter("always")
-        first = _called(model, frame)
-    _shaped(model, first, len(frame))
+        first = _called(model, part(instances, 0, len(instances)))
+    _shaped(model, first, len(instances))
     notices: dict[type[Warning], Notice] = {}
     for warning in caught:
         if not _is_noise(warning):
             text = _short(" ".join(str(warning.message).split()))
             sentence = f"The model warns when it predicts ({warning.category.__name__}): {text}"
             notices.setdefault(warning.category, Notice(code="model_warns", text=sentence))
-    if not np.array_equal(predict_checked(model, frame), predict_checked(model, frame)):
+    if not np.array_equal(predict_checked(model, instances), predict_checked(model, instances)):
         text = "The model gives different predictions for the same rows: this run cannot be reproduced."
         return (*notices.values(), Notice(code="not_reproducible", text=text))
     return tuple(notices.values())
 
 
-def compare_decisions(model: Model, frame: pd.DataFrame) -> tuple[Notice, ...]:
+def compare_decisions(model: Model, instances: Instances) -> tuple[Notice, ...]:
     """Say so where the model's own `predict` is not its likeliest class, as with a threshold other than the largest.
 
     Explanations go by the likeliest class. Only a model that is a method of an estimator has decisions to compare.
@@ -108,10 +107,10 @@ def compare_decisions(model: Model, frame: pd.DataFrame) -> tuple[Notice, ...]:
     decide = getattr(getattr(model.predict, "__self__", None), "predict", None)
     if model.task != "classification" or decide is None or decide == model.predict:
         return ()
-    outputs, failed = predict_rows(model, frame)
-    keep = sorted(set(range(len(frame))) - {row for row, _ in failed})
+    outputs, failed = predict_rows(model, instances)
+    keep = sorted(set(range(len(instances))) - {row for row, _ in failed})
     with quiet():
-        decided = [label_text(label) for label in np.asarray(decide(frame.iloc[keep].copy()), dtype=object)]
+        decided = [label_text(label) for label in np.asarray(decide(chosen(instances, keep)), dtype=object)]
     if not set(decided) <= set(model.classes):
         return ()  # a `predict` that names no classes, such as a network's
     likeliest = [model.classes[c] for c in outputs[keep].argmax(axis=1)]
@@ -131,17 +130,17 @@ def _is_noise(warning: warnings.WarningMessage) -> bool:
     return deprecated or "was fitted without feature names" in str(warning.message)
 
 
-def _asked(model: Model, frame: pd.DataFrame) -> Array:
+def _asked(model: Model, instances: Instances, start: int, stop: int) -> Array:
     with quiet():
-        answer = _called(model, frame)
-    return _shaped(model, answer, len(frame))
+        answer = _called(model, part(instances, start, stop))
+    return _shaped(model, answer, stop - start)
 
 
-def _called(model: Model, frame: pd.DataFrame) -> Any:
+def _called(model: Model, instances: Instances) -> Any:
     try:
-        return model.predict(frame.copy())
-    except MemoryError:
-        raise  # the machine's trouble, not the rows'
+        return model.predict(instances)
+    except (MemoryError, RunError, InputError):
+        raise  # the machine's trouble, an endpoint's or the config's, not the rows'; a PredictionError says what it is
     except (Exception, SystemExit) as error:  # the model's code may raise anything
         reason = " ".join(str(error).split())
         raise PredictionError(
@@ -158,14 +157,15 @@ def _shaped(model: Model, answer: Any, n: int) -> Array:
         outputs = found.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise PredictionError(f"the model gave {_what(answer)}, expected numbers") from error
-    if model.task == "regression" and outputs.shape == (n,):
+    if model.task == "regression" and len(model.classes) == 1 and outputs.shape == (n,):
         return outputs[:, None]
     expected = (n, len(model.classes))
     if outputs.shape == expected:
         return outputs
     shown = f"the model gave an array of shape {outputs.shape}, expected {expected}"
     if model.task == "regression":
-        raise PredictionError(f"{shown}: one value a row")
+        several = ": one column an output of model.outputs" if len(model.classes) > 1 else ": one value a row"
+        raise PredictionError(f"{shown}{several}")
     names = ", ".join(f'"{name}"' for name in model.classes[:5]) + (", …" if len(model.classes) > 5 else "")  # noqa: PLR2004 - as shown
     hint = "; a binary model too gives both columns" if expected[1] == _ROW_DIMENSIONS else ""
     raise PredictionError(f"{shown}: one column a class ({names}){hint}")
@@ -183,7 +183,7 @@ def _bad_rows(model: Model, outputs: Array) -> list[tuple[int, str]]:
     """Rows whose numbers are no prediction, with the reason."""
     finite = np.isfinite(outputs).all(axis=1)
     bad = ~finite
-    if model.task == "classification":
+    if model.output == "probability":
         with np.errstate(invalid="ignore"):
             outside = ((outputs < -TOLERANCE) | (outputs > 1 + TOLERANCE)).any(axis=1)
             bad |= outside | (np.abs(outputs.sum(axis=1) - 1) > TOLERANCE)
@@ -194,7 +194,8 @@ def _wrong(row: Array) -> str:
     if not np.isfinite(row).all():
         return f"{_numbers(row)}, which is not finite"
     if (row < -TOLERANCE).any() or (row > 1 + TOLERANCE).any():
-        return f"{_numbers(row)}, which are no probabilities from 0 to 1; scores or logits need a softmax first"
+        logits = "logits need a softmax first (a network's model.source.activation), or model.output: logit"
+        return f"{_numbers(row)}, which are no probabilities from 0 to 1; {logits}"
     return f"{_numbers(row)}, which sum to {row.sum():.9g} and not to 1"
 
 

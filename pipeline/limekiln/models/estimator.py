@@ -1,21 +1,27 @@
 """A scikit-learn estimator, loaded → a Model: which function, which classes, one thread."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+import numpy as np
+
 from limekiln.errors import InputError
-from limekiln.models.model import VALUE, Model, class_names, feature_names
+from limekiln.models import boosting
+from limekiln.models.model import Model, Output, class_names, feature_names, output_names
 from limekiln.record import Notice
 
+COLUMNS_UNNAMED: Final = "model_without_column_names"
 _STEPS_SHOWN: Final = 6
 
 
 def from_estimator(
     estimator: Any,
     *,
-    output: Literal["probability", "value"],
+    output: Output,
     kind: str,
     sha256: str,
+    names: Sequence[str] = (),
     notices: tuple[Notice, ...] = (),
 ) -> Model:
     """Make a Model of a fitted estimator; sets `n_jobs` of it and of everything inside it to 1.
@@ -28,16 +34,17 @@ def from_estimator(
     """
     _check_fitted(estimator)
     one_thread(estimator)
-    names = feature_names(estimator)
-    if names is None:
+    estimator = boosting.taken(estimator)
+    features = feature_names(estimator)
+    if features is None:
         text = "The model does not name its columns: it gets the data's, in their order."
-        notices = (*notices, Notice(code="model_without_column_names", text=text))
-    probability = output == "probability"
+        notices = (*notices, Notice(code=COLUMNS_UNNAMED, text=text))
+    take = {"probability": _probabilities_of, "logit": _logits_of, "value": _values_of}[output]
     return Model(
-        predict=_probabilities_of(estimator) if probability else _values_of(estimator),
-        classes=_classes_of(estimator) if probability else (VALUE,),
-        task="classification" if probability else "regression",
-        features=names,
+        predict=take(estimator),
+        classes=output_names("value", names) if output == "value" else _classes_of(estimator),
+        output=output,
+        features=features,
         kind=kind,
         description=describe(estimator),
         sha256=sha256,
@@ -47,7 +54,7 @@ def from_estimator(
 
 def describe(estimator: Any) -> str:
     """Name an estimator by its class, a pipeline also by its steps'."""
-    name = type(estimator).__name__
+    name = _class_of(estimator)
     steps = getattr(estimator, "steps", None)
     if not isinstance(steps, list):
         return name
@@ -61,6 +68,7 @@ def one_thread(estimator: object) -> None:
     for part in _parts(estimator, set()):
         if getattr(part, "n_jobs", None) not in {None, 1}:
             part.n_jobs = 1  # type: ignore[attr-defined] # just read
+        boosting.one_thread(part)
 
 
 def _parts(value: object, seen: set[int]) -> Iterator[object]:
@@ -102,7 +110,7 @@ def _check_fitted(estimator: Any) -> None:
 
 
 def _probabilities_of(estimator: Any) -> Callable[[Any], Any]:
-    name = type(estimator).__name__
+    name = _class_of(estimator)
     if not hasattr(estimator, "predict_proba"):
         if _is(estimator, "regressor"):
             raise InputError(
@@ -115,9 +123,26 @@ def _probabilities_of(estimator: Any) -> Callable[[Any], Any]:
     return function
 
 
+def _logits_of(estimator: Any) -> Callable[[Any], Any]:
+    if not hasattr(estimator, "decision_function"):
+        raise InputError(f"model.output: the {_class_of(estimator)} has no decision_function, which gives logits")
+    return _BothScores(estimator)
+
+
+@dataclass(frozen=True, eq=False)
+class _BothScores:
+    """A decision function with a column for each class; of two classes the first one's score is the negative."""
+
+    estimator: Any
+
+    def __call__(self, rows: Any) -> np.ndarray:
+        scores = np.asarray(self.estimator.decision_function(rows))
+        return np.column_stack([-scores, scores]) if scores.ndim == 1 else scores
+
+
 def _values_of(estimator: Any) -> Callable[[Any], Any]:
     if _is(estimator, "classifier"):
-        name = type(estimator).__name__
+        name = _class_of(estimator)
         raise InputError(f"model.output: the {name} is a classifier; set model.output: probability")
     function: Callable[[Any], Any] = estimator.predict
     return function
@@ -126,7 +151,7 @@ def _values_of(estimator: Any) -> Callable[[Any], Any]:
 def _classes_of(estimator: Any) -> tuple[str, ...]:
     labels = getattr(estimator, "classes_", None)
     if labels is None:
-        raise InputError(f"model.source: the {type(estimator).__name__} has no classes_, so its classes have no names")
+        raise InputError(f"model.source: the {_class_of(estimator)} has no classes_, so its classes have no names")
     if isinstance(labels, list) and any(hasattr(label, "__len__") and not isinstance(label, str) for label in labels):
         raise InputError(f"model.source: the model gives {len(labels)} outputs at once; explain one at a time")
     return class_names(list(labels))
@@ -139,3 +164,7 @@ def _is(estimator: Any, what: Literal["classifier", "regressor"]) -> bool:
         return bool(is_classifier(estimator) if what == "classifier" else is_regressor(estimator))
     except Exception:  # noqa: BLE001 - no scikit-learn estimator: it has no tags, and the question no answer
         return False
+
+
+def _class_of(estimator: Any) -> str:
+    return type(estimator.estimator if isinstance(estimator, boosting.Boosted) else estimator).__name__

@@ -4,34 +4,57 @@ import hashlib
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from limekiln.errors import InputError
-from limekiln.models import joblib_file, python_callable, skops_file
+from limekiln.models import (
+    http_endpoint,
+    joblib_file,
+    keras_file,
+    mlflow_folder,
+    network,
+    onnx_file,
+    skops_file,
+    torch_file,
+    user_code,
+)
 from limekiln.models.estimator import from_estimator
-from limekiln.models.model import Model
+from limekiln.models.model import Model, Output
 from limekiln.models.own_modules import importable
 from limekiln.record import Notice
-from limekiln.settings import JoblibModel, ModelSource, PythonModel, SkopsModel
+from limekiln.settings import (
+    JoblibModel,
+    KerasModel,
+    MlflowModel,
+    ModelSource,
+    OnnxModel,
+    PythonModel,
+    SkopsModel,
+    TorchModel,
+)
 
-Output = Literal["probability", "value"]
 
-
-def load(source: ModelSource, folder: Path, output: Output) -> Model:
+def load(source: ModelSource, folder: Path, output: Output, outputs: Sequence[str] = ()) -> Model:
     """Load a model.
 
     Args:
         source: what the config says.
         folder: the config's folder; modules beside the config can be imported.
         output: what the model gives for a row.
+        outputs: the names of the values, where it gives values.
 
     Raises:
         InputError: the file is missing, has another hash, cannot be loaded, or does not give that output.
     """
     if source.kind == "python":
-        return _from_callable(source, folder, output)
+        return _from_callable(source, folder, output, outputs)
+    if source.kind == "http":
+        return http_endpoint.connect(source, output, outputs)
+    if source.kind == "mlflow":
+        return _from_mlflow(source, folder, output, outputs)
     data = _bytes_of(source.path, folder)
     sha256 = hashlib.sha256(data).hexdigest()
     if source.sha256 is not None and source.sha256 != sha256:
@@ -42,8 +65,22 @@ def load(source: ModelSource, folder: Path, output: Output) -> Model:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         with _explained(source.path), importable(folder):
+            if isinstance(source, OnnxModel | TorchModel | KerasModel):
+                unpacked = _network(data, source)
+                made = network.model_of(
+                    unpacked, source=source, folder=folder, output=output, outputs=tuple(outputs), sha256=sha256
+                )
+                return replace(made, notices=(*made.notices, *_notices(caught)))
             estimator = _unpacked(data, source)
-    return from_estimator(estimator, output=output, kind=source.kind, sha256=sha256, notices=_notices(caught))
+    return from_estimator(
+        estimator, output=output, names=outputs, kind=source.kind, sha256=sha256, notices=_notices(caught)
+    )
+
+
+def _network(data: bytes, source: OnnxModel | TorchModel | KerasModel) -> network.Loaded:
+    if source.kind == "onnx":
+        return onnx_file.unpack(data, source)
+    return torch_file.unpack(data, source) if source.kind == "torch" else keras_file.unpack(data, source)
 
 
 def _unpacked(data: bytes, source: SkopsModel | JoblibModel) -> Any:
@@ -52,21 +89,31 @@ def _unpacked(data: bytes, source: SkopsModel | JoblibModel) -> Any:
     return joblib_file.unpack(data, source)
 
 
-def _from_callable(source: PythonModel, folder: Path, output: Output) -> Model:
+def _from_callable(source: PythonModel, folder: Path, output: Output, outputs: Sequence[str]) -> Model:
     with _explained(source.path), importable(folder):
-        function = python_callable.find(source)
-    made = Model.from_function(function, source.classes if output == "probability" else None)
+        function = user_code.find(source.path, "model.source.path")
+        if source.factory:
+            function = function()
+    made = Model.from_function(function, output, outputs if output == "value" else source.classes)
     text = f"The model is the code of {source.path}, which no hash pins: a later run cannot tell whether it changed."
     return Model(
         predict=made.predict,
         classes=made.classes,
-        task=made.task,
+        output=made.output,
         features=made.features,
         kind=source.kind,
         description=source.path,
         sha256=None,
         notices=(*made.notices, Notice(code="model_not_pinned", text=text)),
     )
+
+
+def _from_mlflow(source: MlflowModel, folder: Path, output: Output, outputs: Sequence[str]) -> Model:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with _explained(source.path), importable(folder):
+            made = mlflow_folder.load(source, folder, output, outputs)
+    return replace(made, notices=(*made.notices, *_notices(caught)))
 
 
 def _bytes_of(path: str, folder: Path) -> bytes:

@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
 
 from limekiln.errors import InputError
 from limekiln.record import Notice
 
+Output = Literal["probability", "logit", "value"]
+"""What a model gives: probabilities of classes, scores of classes on a logit scale, or values in their own unit."""
+
 VALUE = "prediction"
-"""The one class name of a regression."""
+"""The name of a regression's one output, where the config gives none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,10 +21,10 @@ class Model:
     """A fitted model.
 
     Attributes:
-        predict: takes a DataFrame of n rows; gives (n, C) probabilities, or (n,) or (n, 1) values. What it gives
-            is checked by `checked.py`; call it through that.
-        classes: C names in the order of the columns that `predict` gives; ("prediction",) for a regression.
-        task: what the model does.
+        predict: takes n instances (a DataFrame, a list of texts, or an array); gives (n, C) numbers, for a
+            single value also (n,). What it gives is checked by `checked.py`; call it through that.
+        classes: C names in the order of the columns that `predict` gives; of the values for a regression.
+        output: what the numbers are.
         features: the columns it was fitted on, in order; None where the model does not say.
         kind: how it was loaded.
         description: a short phrase for the report, such as "Pipeline: ColumnTransformer → RandomForestClassifier".
@@ -30,24 +32,34 @@ class Model:
         notices: what a reader should know of the model.
     """
 
-    predict: Callable[[pd.DataFrame], Any]
+    predict: Callable[[Any], Any]
     classes: tuple[str, ...]
-    task: Literal["classification", "regression"]
+    output: Output
     features: tuple[str, ...] | None
     kind: str
     description: str
     sha256: str | None
     notices: tuple[Notice, ...] = ()
 
+    @property
+    def task(self) -> Literal["classification", "regression"]:
+        """What the model does."""
+        return "regression" if self.output == "value" else "classification"
+
     @classmethod
     def from_function(
-        cls, function: Callable[[pd.DataFrame], Any], classes: Sequence[object] | None = None, kind: str = "python"
+        cls,
+        function: Callable[[Any], Any],
+        output: Output,
+        names: Sequence[object] = (),
+        kind: str = "python",
     ) -> "Model":
         """Take a function of yours as a model.
 
         Args:
-            function: a DataFrame in, (n, C) probabilities or (n,) values out.
-            classes: the classes in the order of the columns; None means regression.
+            function: n instances in, (n, C) numbers out, or (n,) where there is one value.
+            output: what the numbers are.
+            names: the classes, or the values' names, in the order of the columns; one value needs no name.
             kind: how the function was found.
 
         Raises:
@@ -59,14 +71,25 @@ class Model:
         name = getattr(function, "__name__", type(function).__name__)
         return cls(
             predict=function,
-            classes=(VALUE,) if classes is None else class_names(classes),
-            task="regression" if classes is None else "classification",
+            classes=output_names(output, names),
+            output=output,
             features=feature_names(owner),
             kind=kind,
             description=name if owner is None else f"{type(owner).__name__}.{name}",
             sha256=None,
             notices=_of_owner(owner),
         )
+
+
+def output_names(output: Output, names: Sequence[object]) -> tuple[str, ...]:
+    """Give the names of a model's outputs: its classes, or its values.
+
+    Raises:
+        InputError: as `class_names` does.
+    """
+    if output == "value":
+        return tuple(str(name) for name in names) or (VALUE,)
+    return class_names(names)
 
 
 def class_names(labels: Sequence[object]) -> tuple[str, ...]:

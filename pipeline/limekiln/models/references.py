@@ -1,17 +1,15 @@
 """How a worker gets hold of a model: by path and hash, loaded once a process; or the model itself."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
-import pandas as pd
-
 from limekiln.models.checked import predict_rows
-from limekiln.models.loading import Output, load
-from limekiln.models.model import Model
+from limekiln.models.loading import load
+from limekiln.models.model import Model, Output
 from limekiln.settings import ModelSource
-from limekiln.values import Outputs
+from limekiln.values import Instances, Outputs
 
 _KEPT: Final = 4
 
@@ -23,6 +21,7 @@ class ModelRef:
     source: ModelSource
     folder: Path
     output: Output
+    outputs: tuple[str, ...] = ()
 
     def resolve(self) -> Model:
         """Load the model, or give the one that this process has loaded already.
@@ -34,14 +33,14 @@ class ModelRef:
 
     def pinned(self) -> "ModelRef":
         """Give the same reference with the hash of the file as it is now, so that no worker loads another one."""
-        if self.source.kind == "python":
+        if self.source.kind in {"python", "http"}:
             return self
         sha256 = self.resolve().sha256
-        return ModelRef(self.source.model_copy(update={"sha256": sha256}), self.folder, self.output)
+        return replace(self, source=self.source.model_copy(update={"sha256": sha256}))
 
-    def predict_rows(self, frame: pd.DataFrame) -> Outputs:
-        """Predict each row; see `checked.predict_rows`."""
-        return predict_rows(self.resolve(), frame)
+    def predict_rows(self, instances: Instances) -> Outputs:
+        """Predict each instance; see `checked.predict_rows`."""
+        return predict_rows(self.resolve(), instances)
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,11 +53,11 @@ class InMemory:
         """Give the model."""
         return self.model
 
-    def predict_rows(self, frame: pd.DataFrame) -> Outputs:
-        """Predict each row; see `checked.predict_rows`."""
-        return predict_rows(self.model, frame)
+    def predict_rows(self, instances: Instances) -> Outputs:
+        """Predict each instance; see `checked.predict_rows`."""
+        return predict_rows(self.model, instances)
 
 
 @lru_cache(maxsize=_KEPT)
 def _loaded(ref: ModelRef) -> Model:
-    return load(ref.source, ref.folder, ref.output)
+    return load(ref.source, ref.folder, ref.output, ref.outputs)

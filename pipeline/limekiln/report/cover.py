@@ -4,11 +4,11 @@ import math
 from dataclasses import dataclass, replace
 
 from limekiln.record import ALL_CLASSES, ClassFacts, Pick, Results, RunRecord, Score
-from limekiln.report import picture
-from limekiln.report.names import Name, Sentence, join, name, say
+from limekiln.report import picture, planes
+from limekiln.report.names import Name, Sentence, between, join, name, say
 from limekiln.report.picture import Picture
 from limekiln.report.ranking import used
-from limekiln.report.voice import LOW_FIT, Voice, class_name, fit_words, reading_order, voice
+from limekiln.report.voice import LOW_FIT, Voice, class_name, fit_words, reading_order, voice, without_rows
 from limekiln.report.words import NONE, count, day, decimals, is_number, number, percent, plural
 
 _FOUND = 3
@@ -55,6 +55,7 @@ class Cover:
     notices: tuple[Name, ...]
     notices_more: str
     picture: Picture
+    feature: str
 
 
 def build(record: RunRecord) -> Cover:
@@ -62,31 +63,41 @@ def build(record: RunRecord) -> Cover:
     results, manifest = record.results, record.manifest
     says = voice(results)
     notices = results.notices
-    classes = reading_order(results.classes)
+    classes = reading_order(results)
     named = [c for c in classes if c.name != ALL_CLASSES]
     ranked = sorted(named, key=lambda c: -c.rows)[:_CLASSES_NAMED]
     shown = [c for c in named if c in ranked]
     left = len(named) - len(shown)
+    alone = says.regression and not says.several
+    other = ("more output", "more outputs") if says.several else ("more class", "more classes")
     use = manifest.report.intended_use
     cover = Cover(
         title=name(manifest.report.title, 100),
-        facts=_facts(record),
+        facts=_facts(record, says),
         intended_use=name(use, 180) if use else None,
         verdict=verdict(results, says),
-        caution=_caution(results),
-        found=() if says.regression else tuple(_found(c) for c in shown),
-        found_more=f"{count(left, 'more class', 'more classes')} in section 2." if left and not says.regression else "",
-        sure=sure(results),
-        figures=_figures(results),
+        caution=_caution(results, says),
+        found=() if alone else tuple(_found(c, says) for c in shown),
+        found_more="" if alone else _found_more(f"{count(left, *other)} in section 2." if left else "", results),
+        sure=sure(results, says),
+        figures=_figures(results, says),
         notices=tuple(name(n.text, 190) for n in notices[:_NOTICES]),
         notices_more=f"and {len(notices) - _NOTICES} more in section 7" if len(notices) > _NOTICES else "",
         picture=Picture("", "", ()),
+        feature=says.feature.one,
     )
     rows = _rows_left(cover)
-    if rows < _FEWEST_ROWS and len(picture.shown(classes)) == len(named):  # the picture says what the list says
+    if rows < _FEWEST_ROWS and len(picture.shown(classes, says)) == len(named):  # the picture says what the list says
         cover = replace(cover, found=(), found_more="")
         rows = _rows_left(cover)
-    return replace(cover, picture=picture.draw(results, classes, says, max(_FEWEST_ROWS, min(_MOST_ROWS, rows))))
+    rows = max(_FEWEST_ROWS, min(_MOST_ROWS, rows))
+    net = planes.net_shares(record.tables["importances"])
+    return replace(cover, picture=picture.draw(results, classes, says, rows, net))
+
+
+def _found_more(left: str, results: Results) -> str:
+    empty = without_rows(results)
+    return f"{left} No explained row is predicted as any of {empty:,} other classes.".strip() if empty else left
 
 
 def _rows_left(cover: Cover) -> int:
@@ -112,56 +123,73 @@ def _lines(text: str, room: int) -> int:
 
 def verdict(results: Results, says: Voice) -> Sentence:
     """The one sentence to take away: what weighs most in the explanations."""
-    whole = next((used(c.features) for c in reading_order(results.classes) if c.rows), ())
-    if not results.counts.explained or not whole:
-        return say("No row could be explained, so this run says nothing about the model.")
-    tops = join(tuple(name(s.feature, _NAME) for s in whole[:_FOUND]))
+    facts = next((c for c in reading_order(results) if c.rows), None)
+    whole = used(facts.features) if facts else ()
+    if facts is None or not results.counts.explained or not whole:
+        return say(f"No {says.row.one} could be explained, so this run says nothing about the model.")
     rows = results.counts.explained
+    over = f"In the one {says.row.one} explained" if rows == 1 else f"Over the {says.row.count(rows)} explained"
+    if says.several:
+        return say(f"{over}, ", *_of_each(results))
+    tops = join(tuple(name(s.feature, _NAME) for s in whole[:_FOUND]))
     what = "the output of the model" if says.regression else "the class that the model predicts"
-    over = "In the one row explained" if rows == 1 else f"Over the {count(rows, 'row')} explained"
     return say(f"{over}, ", *tops, f" {_weigh(whole[:_FOUND])} most in explaining {what}.")
 
 
-def sure(results: Results) -> tuple[Sentence, ...]:
+def _of_each(results: Results) -> tuple[str | Name, ...]:
+    """The heaviest feature of each of the first few values."""
+    parts: list[str | Name] = []
+    classes = [c for c in reading_order(results) if used(c.features)]
+    for i, c in enumerate(classes[:_CLASSES_NAMED]):
+        glue = "" if i == 0 else " and " if i == len(classes) - 1 else ", "
+        weighs = " weighs most in explaining " if i == 0 else " in explaining "
+        parts += [glue, name(used(c.features)[0].feature, _NAME), weighs, class_name(c.name, _NAME)]
+    return (*parts, ".")
+
+
+def sure(results: Results, says: Voice) -> tuple[Sentence, ...]:
     """How far the findings can be trusted: the fit of the local models, and what the pick covers."""
     fidelity = results.fidelity
     lines = []
     if fidelity.median is not None:
         numbers = f"median R² {number(fidelity.median, 2)}"
         if fidelity.below_half is not None:
-            numbers += f"; {percent(fidelity.below_half)} of rows below 0.5"
+            numbers += f"; {percent(fidelity.below_half)} of {says.row.many} below 0.5"
         lines.append(say(f"The local explanations follow the model {fit_words(fidelity.median)} ({numbers})."))
     elif results.counts.explained:
         lines.append(say("The fidelity of the local explanations could not be measured."))
     if results.counts.failed:
-        failed = count(results.counts.failed, "row")
+        failed = says.row.count(results.counts.failed)
         lines.append(say(f"{failed} of {results.counts.requested:,} could not be explained; section 5 lists them."))
     pick = main_pick(results)
     if pick is not None and pick.rows:
-        lines.append(certificate(pick))
+        lines.append(certificate(pick, says))
     return tuple(lines)
 
 
-def _caution(results: Results) -> str:
+def _caution(results: Results, says: Voice) -> str:
     median = results.fidelity.median
     if median is None or median >= LOW_FIT:
         return ""
     return (
-        "Read this with caution: the local models follow the model poorly around most rows, so single explanations are "
-        "not reliable and close ranks may be ties."
+        f"Read this with caution: the local models follow the model poorly around most {says.row.many}, so single "
+        "explanations are not reliable and close ranks may be ties."
     )
 
 
-def certificate(pick: Pick) -> Sentence:
+def certificate(pick: Pick, says: Voice) -> Sentence:
     """What the pick covers, and what no pick of its size can exceed."""
     places = decimals([pick.total]) + 1
     covered, total, bound = (number(v, places) for v in (pick.covered, pick.total, pick.upper_bound))
-    first = f"This pick covers {covered} of {total} ({percent(_share(pick.covered, pick.total))}) of the importance"
+    whose: tuple[str | Name, ...] = (" for ", name(pick.scope, _NAME)) if says.several else ()
+    first = f" covers {covered} of {total} ({percent(_share(pick.covered, pick.total))}) of the importance"
     if pick.optimal:
-        return say(f"{first}; no other pick of {count(len(pick.rows), 'row')} covers more.")
+        return say("This pick", *whose, f"{first}; no other pick of {says.row.count(len(pick.rows))} covers more.")
     return say(
-        f"{first}; no pick of {count(pick.budget, 'row')} can cover more than {bound} "
-        f"({percent(_share(pick.upper_bound, pick.total))})."
+        "This pick",
+        *whose,
+        f"{first}; no pick of {says.row.count(pick.budget)} can cover more than {bound} "
+        f"({percent(_share(pick.upper_bound, pick.total))}).",
     )
 
 
@@ -170,16 +198,17 @@ def main_pick(results: Results) -> Pick | None:
     return next((p for p in results.picks if p.scope == ALL_CLASSES), next(iter(results.picks), None))
 
 
-def _facts(record: RunRecord) -> tuple[tuple[str, Name], ...]:
+def _facts(record: RunRecord, says: Voice) -> tuple[tuple[str, Name], ...]:
     results, report = record.results, record.manifest.report
     model, data = results.model, results.data
     version = f"{model.name}, version {model.version}" if model.version else model.name
-    counted = f"{count(data.rows, 'row')}, {count(len(data.features), 'feature')}"
+    counted = f"{says.row.count(data.rows)}, {says.feature.count(data.n_features)}"
     facts = [
         ("Model", name(version, 110)),
         ("Data", name(data.source, 80)),
         ("", Name(counted)),
-        ("Explained", Name(f"{results.counts.explained:,} of {count(data.rows, 'row')}")),
+        ("Explained", Name(f"{results.counts.explained:,} of {says.row.count(data.rows)}")),
+        ("Output", _output(results, says)),
         ("Report of", Name(day(record.manifest.created))),
     ]
     if report.owner:
@@ -188,6 +217,14 @@ def _facts(record: RunRecord) -> tuple[tuple[str, Name], ...]:
         facts.append(("Materiality tier", name(report.materiality_tier, 60)))
     facts.append(("Run", name(record.manifest.run_id, 60)))
     return tuple(_merge(facts))
+
+
+def _output(results: Results, says: Voice) -> Name:
+    """What the model gives: its scale, or the names of its values with their unit."""
+    if not says.several:
+        return says.axis(next((c.name for c in results.classes if c.name != ALL_CLASSES), ALL_CLASSES))
+    names = ", ".join(c.name for c in results.classes if c.name != ALL_CLASSES)
+    return name(f"{names} ({says.unit})" if says.unit else names, 80)
 
 
 def _merge(facts: list[tuple[str, Name]]) -> list[tuple[str, Name]]:
@@ -202,42 +239,47 @@ def _merge(facts: list[tuple[str, Name]]) -> list[tuple[str, Name]]:
     return merged
 
 
-def _found(facts: ClassFacts) -> Found:
-    rows = count(facts.rows, "row")
+def _found(facts: ClassFacts, says: Voice) -> Found:
+    rows = "" if says.several else says.row.count(facts.rows)
     if not facts.rows or not facts.features:
-        return Found(class_name(facts.name, _NAME), rows, say("no explained row is predicted so; nothing can be said."))
+        nothing = f"no explained {says.row.one} is predicted so; nothing can be said."
+        return Found(class_name(facts.name, _NAME), rows, say(nothing))
     tops = used(facts.features)[:_FOUND]
+    names = tuple(name(score.feature, _NAME) for score in tops)
     parts: list[str | Name] = []
-    for i, score in enumerate(tops):
-        glue = "" if i == 0 else " and " if i == len(tops) - 1 else ", "
-        parts += [glue, name(score.feature, _NAME), f" ({percent(score.share)})"]
+    for i, (score, called) in enumerate(zip(tops, names, strict=True)):
+        parts += [between(i, names), called, f" ({percent(score.share)})"]
     return Found(class_name(facts.name, _NAME), rows, say(*parts, "."))
 
 
-def _figures(results: Results) -> tuple[Figure, ...]:
+def _figures(results: Results, says: Voice) -> tuple[Figure, ...]:
     counts, fidelity = results.counts, results.fidelity
-    below = f"{percent(fidelity.below_half)} of rows below 0.5" if is_number(fidelity.below_half) else "not measured"
+    below = (
+        f"{percent(fidelity.below_half)} of {says.row.many} below 0.5"
+        if is_number(fidelity.below_half)
+        else "not measured"
+    )
     figures = [
         Figure(
             number(fidelity.median, 2) if fidelity.median is not None else NONE,
             "median fidelity, R²",
             below,
-            low=bool(_caution(results)),
+            low=bool(_caution(results, says)),
         ),
         Figure(
             f"{counts.explained:,}",
-            f"{plural(counts.explained, 'row')} explained",
+            f"{says.row.of(counts.explained)} explained",
             f"of {counts.requested:,} requested, {counts.failed:,} failed",
         ),
     ]
     pick = main_pick(results)
     if pick is not None and pick.rows:
         n = len(pick.rows)
-        most = f"no {count(pick.budget, 'row')} can cover more than {percent(_share(pick.upper_bound, pick.total))}"
+        most = f"no {says.row.count(pick.budget)} can cover more than {percent(_share(pick.upper_bound, pick.total))}"
         figures.append(
             Figure(
                 percent(_share(pick.covered, pick.total)),
-                f"of the importance in {count(n, 'picked row')}",
+                f"of the importance in {n:,} picked {says.row.of(n)}",
                 "the best possible" if pick.optimal else most,
             )
         )

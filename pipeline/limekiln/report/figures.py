@@ -9,12 +9,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from limekiln.report.words import percent
+from limekiln.report.words import MINUS, percent
 
 Sign = Literal["for", "against"]
 BAR_HEIGHT = 11
 _HATCH_STEP = 4
 _LIGHT, _DEEP = (0xF2, 0xF6, 0xFA), (0x00, 0x5B, 0x94)
+_MIDDLE, _OPPOSED = (0xF7, 0xF7, 0xF5), (0xB0, 0x45, 0x00)
 _EQUAL_CONTRAST = 0.1791  # the luminance at which black and white text read equally well, 4.58:1
 
 
@@ -68,6 +69,7 @@ class Steps:
     between: str
     covered_label: tuple[float, str]
     bound_label: tuple[float, str]
+    axis: str
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,20 @@ class Histogram:
     bins: tuple[Bin, ...]
     ticks: tuple[Tick, ...]
     median: Tick | None
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of a heat map: its fill, its number where there is room, and strokes where it is against instead."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    fill: str
+    ink: str
+    text: str
+    hatch: tuple[tuple[float, float, float, float], ...]
 
 
 def stacked_bar(
@@ -130,7 +146,9 @@ def diverging_bar(title: str, weight: float, *, reach: float, width: float = 150
     return Bar(title, width, BAR_HEIGHT, zero, () if mark is None else (mark,), None)
 
 
-def coverage_steps(title: str, alt: str, covered: Sequence[float], bound: Sequence[float]) -> Steps:
+def coverage_steps(
+    title: str, alt: str, covered: Sequence[float], bound: Sequence[float], axis: str = "rows picked"
+) -> Steps:
     """The curve from shares of the total, one for each number of rows picked."""
     width, height, left, right, top, bottom = 460.0, 216.0, 40.0, 356.0, 10.0, 180.0
     n = len(covered)
@@ -164,6 +182,7 @@ def coverage_steps(title: str, alt: str, covered: Sequence[float], bound: Sequen
         between=f"{_path(steps)} {back} Z" if n else "",
         covered_label=(_r(low + 4), f"covered: {percent(covered[-1])}" if n else ""),
         bound_label=(_r(high + 4), f"at most: {percent(min(1.0, bound[-1]))}" if n else ""),
+        axis=axis,
     )
 
 
@@ -198,6 +217,35 @@ def shade(share: float, top: float) -> tuple[str, str]:
     mixed = [round(a + (b - a) * t**0.8) for a, b in zip(_LIGHT, _DEEP, strict=True)]
     fill = "#" + "".join(f"{part:02x}" for part in mixed)
     return fill, "#ffffff" if _luminance(mixed) < _EQUAL_CONTRAST else "#000000"
+
+
+def diverging(share: float, end: float) -> tuple[str, str]:
+    """A cell's fill and the colour of the text on it: blue for what is for the output, orange against, pale at zero."""
+    t = min(1.0, abs(share) / end) if end > 0 else 0.0
+    deep = _DEEP if share > 0 else _OPPOSED
+    mixed = [round(a + (b - a) * t**0.8) for a, b in zip(_MIDDLE, deep, strict=True)]
+    fill = "#" + "".join(f"{part:02x}" for part in mixed)
+    return fill, "#ffffff" if _luminance(mixed) < _EQUAL_CONTRAST else "#000000"
+
+
+def plane_cell(
+    x: float, y: float, width: float, height: float, *, share: float | None, end: float, numbers: bool
+) -> Cell:
+    """One cell at its place, a hair smaller than its room; a cell that nothing uses is left pale with a dash."""
+    gap = min(1.0, width / 12)
+    box = (_r(x), _r(y), _r(width - gap), _r(height - gap))
+    if share is None:
+        return Cell(*box, "#ffffff", "#5b6672", "–" if numbers else "", ())
+    fill, ink = diverging(share, end)
+    hatched = not numbers and share < 0 and end > 0 and -share / end >= 0.08  # noqa: PLR2004  what can be told from pale
+    text = signed_points(share) if numbers else ""
+    return Cell(*box, fill, ink, text, _hatch(*box) if hatched else ())
+
+
+def signed_points(share: float) -> str:
+    """A net share in percent with its sign; one decimal under ten."""
+    text = f"{100 * abs(share):.{1 if abs(share) < 0.1 else 0}f}"  # noqa: PLR2004  two digits at least
+    return text if not float(text) else f"{'+' if share > 0 else MINUS}{text}"
 
 
 def _luminance(colour: Sequence[int]) -> float:

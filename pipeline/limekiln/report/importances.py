@@ -7,21 +7,22 @@ from dataclasses import dataclass
 import pandas as pd
 
 from limekiln.record import ALL_CLASSES, ClassFacts, Results, RunRecord, Score
-from limekiln.report.figures import Bar, shade, stacked_bar
-from limekiln.report.names import Name, Sentence, fit, join, name, say
+from limekiln.report import images, planes, texts, vocabulary
+from limekiln.report.figures import Bar, stacked_bar
+from limekiln.report.heat import Heat, draw
+from limekiln.report.images import Image
+from limekiln.report.names import Name, Sentence, join, name, say
+from limekiln.report.planes import Map, Scale
 from limekiln.report.ranking import score_of, used
-from limekiln.report.voice import Voice, class_name, fit_words, reading_order, voice
+from limekiln.report.vocabulary import Words
+from limekiln.report.voice import Voice, class_name, fit_words, reading_order, voice, without_rows
 from limekiln.report.words import count, decimals, number, percent
+from limekiln.report.words import score as printed_score
 
 _VALUES = 10
 _VALUES_OF_MANY = 5
 _MANY = 6
-_HEAT_ROWS = 20
-_HEAT_OF_EACH = 5
-_UPRIGHT = 6
-_TURNED_EMS = 10.6
-_FINE = 0.1
-_EMPTY_CELL = "no value"
+_SECTIONS = 50
 
 Interval = tuple[float, float]
 Intervals = Mapping[tuple[str, str, str, str | None], Interval]
@@ -42,15 +43,22 @@ class ScoreRow:
     consistency: str
     support: str
     supported: bool
+    patches: tuple[Image, ...] = ()
 
 
 @dataclass(frozen=True)
 class ClassSection:
-    """One class: a sentence, its features, its values, and what is left out."""
+    """One class: a sentence, its features, its values, and what is left out.
+
+    `map` has the features that lie in a plane, `words` those of texts, for and against.
+    """
 
     anchor: str
     title: Name
+    unit: Name
     intro: Sentence
+    map: Map | None
+    words: Words | None
     features: tuple[ScoreRow, ...]
     features_more: str
     values: tuple[ScoreRow, ...]
@@ -59,39 +67,22 @@ class ClassSection:
 
 
 @dataclass(frozen=True)
-class HeatCell:
-    """One class and feature: the share, and the fill behind it."""
-
-    text: str
-    fill: str
-    ink: str
-    hint: str
-
-
-@dataclass(frozen=True)
-class Heat:
-    """Features × classes: the share of the explanation that a feature takes in each class."""
-
-    title: str
-    note: str
-    classes: tuple[Name, ...]
-    heads: tuple[str, ...]
-    turned: bool
-    rows: tuple[tuple[Name, tuple[HeatCell, ...]], ...]
-    more: str
-    instead: str
-
-
-@dataclass(frozen=True)
 class Importances:
     """Sections 2 and 3 of the report."""
 
     score_name: str
     score_words: str
+    scale_words: str
+    feature: str
+    features: str
+    has_unit: bool
     legend_for: str
     legend_against: str
     classes: tuple[ClassSection, ...]
+    classes_more: str
     has_intervals: bool
+    scale: Scale | None
+    atlas: tuple[Image, ...]
     heat: Heat
 
 
@@ -99,51 +90,102 @@ def build(record: RunRecord) -> Importances:
     """The importances of every class."""
     results, says = record.results, voice(record.results)
     table = record.tables["importances"]
-    classes = reading_order(results.classes)
+    classes = reading_order(results)
+    shown = _most_rows(classes)
     intervals = _intervals(table)
-    ink = _Ink(results, says, intervals)
+    ink = _Ink(results, says, intervals, images.concepts(record))
     limit = _VALUES if len(classes) <= _MANY else _VALUES_OF_MANY
-    feature_top = _scale([s for c in classes for s in c.features], results, intervals)
-    value_top = _scale([s for c in classes for s in c.values[:limit]], results, intervals)
+    layout, net = results.data.layout, planes.net_shares(table)
+    end = planes.reach(layout, net, [c.name for c in shown]) if layout else 0.0
+    carried = texts.carriers(results.picks)
+
+    def section(i: int, c: ClassFacts) -> ClassSection:
+        own = [c] if says.several else shown
+        feature_top = _scale([s for o in own for s in o.features], results, intervals)
+        value_top = _scale([s for o in own for s in o.values[:limit]], results, intervals)
+        found = c.rows and bool(c.features)
+        return ClassSection(
+            anchor=f"class-{i}",
+            title=class_name(c.name),
+            unit=says.axis(c.name) if results.method.score == "weighted" else Name(""),
+            intro=_intro(c, says),
+            map=planes.draw(layout, net, c.name, end, says) if layout and found else None,
+            words=vocabulary.build(table, c, results, says, carried) if says.domain == "text" and found else None,
+            features=_rows(c, used(c.features), feature_top, ink),
+            features_more=_more(c.n_features - len(used(c.features)), says) if c.rows else "",
+            values=_rows(c, used(c.values)[:limit], value_top, ink),
+            values_more=_more_values(_count(table, c.name, "value") - len(used(c.values)[:limit])),
+            weak=_weak(c, results),
+        )
+
+    sections = tuple(section(i, c) for i, c in enumerate(shown, start=1))
+    patches = {image.key: image for s in sections for row in s.features for image in row.patches}
     return Importances(
         score_name=results.method.score,
-        score_words=_score_words(results),
+        score_words=_score_words(results, says),
+        scale_words=_scale_words(says),
+        feature=says.feature.title,
+        features=says.feature.many.capitalize(),
+        has_unit=results.method.score == "weighted",
         legend_for="raises the value" if says.regression else "for the class",
         legend_against="lowers the value" if says.regression else "against the class",
-        classes=tuple(
-            ClassSection(
-                anchor=f"class-{i}",
-                title=class_name(c.name),
-                intro=_intro(c, says),
-                features=_rows(c, used(c.features), feature_top, ink),
-                features_more=_more(c.n_features - len(used(c.features)), "feature") if c.rows else "",
-                values=_rows(c, used(c.values)[:limit], value_top, ink),
-                values_more=_more(_count(table, c.name, "value") - len(used(c.values)[:limit]), "value"),
-                weak=_weak(c, results),
-            )
-            for i, c in enumerate(classes, start=1)
-        ),
+        classes=sections,
+        classes_more=_classes_more(len(classes) - len(shown), without_rows(results)),
         has_intervals=bool(intervals),
-        heat=_heat(table, classes, says),
+        scale=planes.scale(end) if end > 0 else None,
+        atlas=tuple(patches.values()),
+        heat=draw(table, shown, says),
     )
 
 
-def _score_words(results: Results) -> str:
-    if results.method.score == "weighted":
+def _most_rows(classes: Sequence[ClassFacts]) -> tuple[ClassFacts, ...]:
+    """The classes that get a section: all of them, up to a number that still can be read."""
+    if len(classes) <= _SECTIONS:
+        return tuple(classes)
+    kept = {c.name for c in sorted(classes, key=lambda c: (c.name != ALL_CLASSES, -c.rows))[:_SECTIONS]}
+    return tuple(c for c in classes if c.name in kept)
+
+
+def _classes_more(left: int, empty: int) -> str:
+    told = []
+    if left:
+        told.append(f"{left:,} more classes, which have fewer rows, stand in importances.parquet.")
+    if empty:
+        told.append(f"{empty:,} classes have no section: no explained row is predicted so.")
+    return " ".join(told)
+
+
+def _scale_words(says: Voice) -> str:
+    if says.several:
+        return "Every value has a scale of its own; a bar is split as the share splits by sign."
+    if says.tabular:
         return (
-            "The score that ranks features is NormLIME's weighted score: the mean of w²/‖w‖₁ over the explanations "
-            "that use the feature, in the units of the model's output."
+            "Bars share one scale through all classes, one for features and one for values; a bar is split as the "
+            "share splits by sign."
+        )
+    return "Bars share one scale through all classes; a bar is split as the share splits by sign."
+
+
+def _score_words(results: Results, says: Voice) -> str:
+    one, many = says.feature.one, says.feature.many
+    if results.method.score == "weighted":
+        output = f"output, {says.output}" if not says.regression else "output"
+        return (
+            f"The score that ranks {many} is NormLIME's weighted score: the mean of w²/‖w‖₁ over the explanations "
+            f"that use the {one}, in the units of the model's {output}."
         )
     return (
-        "The score that ranks features is the share: the mean of |w|/‖w‖₁ over the explanations that use the "
-        "feature, between 0 and 1."
+        f"The score that ranks {many} is the share: the mean of |w|/‖w‖₁ over the explanations that use the "
+        f"{one}, between 0 and 1."
     )
 
 
 def _intro(facts: ClassFacts, says: Voice) -> Sentence:
     if not facts.rows:
-        return say("No explained row is predicted so. Nothing can be said about what its explanations rest on.")
-    rows = count(facts.rows, "row")
+        return say(
+            f"No explained {says.row.one} is predicted so. Nothing can be said about what its explanations rest on."
+        )
+    rows = says.row.count(facts.rows)
     if facts.name == ALL_CLASSES:
         first = f"{rows}, each explained for the class that the model predicts for it."
     elif says.regression:
@@ -155,7 +197,7 @@ def _intro(facts: ClassFacts, says: Voice) -> Sentence:
     fidelity = facts.fidelity
     if fidelity.median is None:
         return say(first, *led)
-    below = "" if fidelity.below_half is None else f", {percent(fidelity.below_half)} of rows below 0.5"
+    below = "" if fidelity.below_half is None else f", {percent(fidelity.below_half)} of {says.row.many} below 0.5"
     how = f" The explanations follow the model {fit_words(fidelity.median)}"
     return say(first, *led, f"{how} (median R² {number(fidelity.median, 2)}{below}).")
 
@@ -167,6 +209,7 @@ class _Ink:
     results: Results
     says: Voice
     intervals: Intervals
+    concepts: Mapping[str, tuple[Image, ...]]
 
 
 def _rows(facts: ClassFacts, scores: Sequence[Score], top: float, ink: _Ink) -> tuple[ScoreRow, ...]:
@@ -176,7 +219,7 @@ def _rows(facts: ClassFacts, scores: Sequence[Score], top: float, ink: _Ink) -> 
     for s in scores:
         level = "feature" if s.value is None else "value"
         interval = intervals.get((facts.name, level, s.feature, s.value))
-        value, direction = number(score_of(s, results), places), says.direction(s.positive, s.negative)
+        value, direction = printed_score(score_of(s, results), places), says.direction(s.positive, s.negative)
         printed = "" if interval is None else f"{number(interval[0], places)} to {number(interval[1], places)}"
         rows.append(
             ScoreRow(
@@ -198,13 +241,18 @@ def _rows(facts: ClassFacts, scores: Sequence[Score], top: float, ink: _Ink) -> 
                 consistency=percent(s.sign_consistency),
                 support=f"{s.support:,}",
                 supported=s.supported,
+                patches=ink.concepts.get(s.feature, ()) if s.value is None else (),
             )
         )
     return tuple(rows)
 
 
-def _more(n: int, what: str) -> str:
-    return f"and {count(n, f'more {what}')} in importances.parquet" if n > 0 else ""
+def _more(n: int, says: Voice) -> str:
+    return f"and {n:,} more {says.feature.of(n)} in importances.parquet" if n > 0 else ""
+
+
+def _more_values(n: int) -> str:
+    return f"and {count(n, 'more value')} in importances.parquet" if n > 0 else ""
 
 
 def _weak(facts: ClassFacts, results: Results) -> str:
@@ -230,55 +278,3 @@ def _scale(scores: Sequence[Score], results: Results, intervals: Intervals) -> f
     shown = {(s.feature, s.value) for s in scores}
     highs = [high for (_, _, f, v), (_, high) in intervals.items() if (f, v) in shown and math.isfinite(high)]
     return max((*(score_of(s, results) for s in scores), *highs), default=0.0)
-
-
-def _heat(table: pd.DataFrame, classes: Sequence[ClassFacts], says: Voice) -> Heat:
-    named = [c for c in classes if c.name != ALL_CLASSES]
-    title = "Features × classes"
-    if len(named) <= 1:
-        only = "The model gives one value" if says.regression else "The model has one class"
-        return Heat(
-            title, "", (), (), turned=False, rows=(), more="", instead=f"{only}, so there is nothing to compare."
-        )
-    shares = _shares(table)
-    features = _heat_features(named, shares)
-    top = max((shares.get((c.name, f), 0.0) for c in named for f in features), default=0.0)
-    every = {f for _, f in shares}
-    return Heat(
-        title=title,
-        note=(
-            "Each cell: the mean share of an explanation that the feature takes, in percent, over the rows predicted "
-            "as that class. Darker is more. A dash: no explanation of that class uses the feature."
-        ),
-        classes=tuple(class_name(c.name) for c in named),
-        heads=tuple(fit(c.name, _TURNED_EMS) for c in named),
-        turned=len(named) > _UPRIGHT,
-        rows=tuple((name(f), tuple(_cell(shares.get((c.name, f)), top, c.name) for c in named)) for f in features),
-        more=_more(len(every) - len(features), "feature"),
-        instead="" if features else "No row could be explained, so there is nothing to compare.",
-    )
-
-
-def _shares(table: pd.DataFrame) -> dict[tuple[str, str], float]:
-    part = table[(table["level"] == "feature") & (table["class"] != ALL_CLASSES)]
-    columns = (part[c] for c in ("class", "feature", "share", "support"))
-    return {(str(c), str(f)): float(s) for c, f, s, n in zip(*columns, strict=True) if n > 0 and math.isfinite(s)}
-
-
-def _heat_features(named: Sequence[ClassFacts], shares: Mapping[tuple[str, str], float]) -> tuple[str, ...]:
-    """The first few of every class, at most a page's height, in the order of their mean share."""
-    wanted: dict[str, None] = {}
-    for place in range(_HEAT_OF_EACH):
-        for c in named:
-            if place < len(c.features):
-                wanted.setdefault(c.features[place].feature)
-    kept = list(wanted)[:_HEAT_ROWS]
-    return tuple(sorted(kept, key=lambda f: (-sum(shares.get((c.name, f), 0.0) for c in named), f)))
-
-
-def _cell(share: float | None, top: float, class_: str) -> HeatCell:
-    if share is None:
-        return HeatCell("–", "none", "#5b6672", _EMPTY_CELL)
-    fill, ink = shade(share, top)
-    points = f"{100 * share:.{1 if top < _FINE else 0}f}"
-    return HeatCell(points, fill, ink, f"{name(class_, 40).short}: {percent(share)}")

@@ -1,21 +1,28 @@
 """One row's explanation as a small HTML page."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
-from limekiln.record import LocalFeature
+from limekiln.record import LocalFeature, Mark, Series
+from limekiln.report import images, lines, texts
+from limekiln.report.images import Image
+from limekiln.report.lines import Chart
 from limekiln.report.names import Name, name
 from limekiln.report.picks import LocalBar, local_bars
 from limekiln.report.templating import environment
-from limekiln.report.voice import Voice
+from limekiln.report.texts import Document
+from limekiln.report.voice import Domain, Voice, speak
 from limekiln.report.words import number
+
+_CLASSES: Final = 5
 
 
 @dataclass(frozen=True)
 class LocalClass:
     """One class of one row: what the model and the local model give, the fit, the weights.
 
-    `predicted` and `surrogate` are in the units of the model's output.
+    `predicted` and `surrogate` are in the units of the model's output. `marks` shows a text with the weights of
+    its parts for this class, `picture` (PNG) an image, `series` a series.
     """
 
     name: str
@@ -23,11 +30,17 @@ class LocalClass:
     surrogate: float
     r2: float | None
     features: tuple[LocalFeature, ...]
+    marks: tuple[Mark, ...] = ()
+    picture: bytes = b""
+    series: Series | None = None
 
 
 @dataclass(frozen=True)
 class LocalView:
-    """One row's explanation. `classes` stand in the order in which they are shown."""
+    """One row's explanation. `classes` stand in the order in which they are shown, the likeliest first.
+
+    `unit` is that of the values, where the model gives values and they have one.
+    """
 
     model: str
     version: str
@@ -37,6 +50,19 @@ class LocalView:
     row: str
     target: str | None
     classes: tuple[LocalClass, ...]
+    unit: str | None = None
+    domain: Domain | None = None
+
+    @property
+    def kind(self) -> Domain:
+        """The kind of data: as given, or as what is shown tells."""
+        if self.domain is not None:
+            return self.domain
+        if any(c.marks for c in self.classes):
+            return "text"
+        if any(c.picture for c in self.classes):
+            return "images"
+        return "sequences" if any(c.series for c in self.classes) else "tabular"
 
 
 @dataclass(frozen=True)
@@ -45,50 +71,58 @@ class _Block:
     facts: tuple[tuple[str, str], ...]
     reliable: bool
     bars: tuple[LocalBar, ...]
+    unit: Name
+    document: Document | None
+    image: Image | None
+    chart: Chart | None
 
 
 def render_local(view: LocalView) -> str:
     """One row's explanation as one HTML file, with the same care as the report.
 
     Args:
-        view: The row, its prediction, and the weights of each class.
+        view: The row, its prediction, and the weights of each class; of many classes the first five are shown.
 
     Returns:
         HTML with its styles, fonts and charts inside.
     """
-    regression = view.task == "regression"
-    says = Voice(
-        regression=regression,
-        toward="raises" if regression else "for",
-        against="lowers" if regression else "against",
-        output=view.output,
-        score="",
-    )
-    blocks = tuple(_block(c, says) for c in view.classes)
+    says = speak(view.task, view.output, view.unit, domain=view.kind, outputs=len(view.classes))
+    shown = view.classes if says.regression else view.classes[:_CLASSES]
     model = f"{view.model}, version {view.version}" if view.version else view.model
     template = environment().get_template("local.html.j2")
     return template.render(
         row=name(view.row, 80),
+        what=says.row,
+        part=says.feature.one,
+        tabular=says.tabular,
+        text=view.kind == "text",
         model=name(model, 120),
         data=name(view.data, 120),
         target=None if view.target is None else name(view.target, 80),
-        target_label="True value" if regression else "True class",
-        blocks=blocks,
-        output=name(view.output, 60),
-        toward="raises the value" if regression else "for the class",
-        against="lowers the value" if regression else "against the class",
+        target_label="True value" if says.regression else "True class",
+        blocks=tuple(_block(c, view, says) for c in shown),
+        left=len(view.classes) - len(shown),
+        total=len(view.classes),
+        output=name(f"{says.output}, {says.unit}" if says.unit else says.output, 60),
+        toward="raises the value" if says.regression else "for the class",
+        against="lowers the value" if says.regression else "against the class",
     )
 
 
-def _block(facts: LocalClass, says: Voice) -> _Block:
+def _block(facts: LocalClass, view: LocalView, says: Voice) -> _Block:
     ranked = sorted(facts.features, key=lambda f: -abs(f.weight))
+    alt = images.described(view.row, facts.name, facts.predicted, facts.features, says)
     return _Block(
         name=name(facts.name),
         facts=(
-            (f"model, {says.output}", number(facts.predicted)),
-            ("local model", number(facts.surrogate)),
+            (f"model, {says.output}", says.given(facts.predicted)),
+            ("local model", says.given(facts.surrogate)),
             ("fidelity R²", number(facts.r2, 2)),
         ),
         reliable=facts.r2 is None or facts.r2 >= 0.5,  # noqa: PLR2004  the report's line for a reliable row
         bars=local_bars(ranked, says),
+        unit=says.axis(facts.name),
+        document=texts.document(facts.marks, says),
+        image=images.image(facts.picture, alt),
+        chart=lines.chart(facts.series, alt),
     )

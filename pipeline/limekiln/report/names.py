@@ -7,7 +7,7 @@ of the report. Escaping is the templates' work; here only what no document can h
 import dataclasses
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 LIMIT = 72
@@ -60,13 +60,21 @@ def say(*parts: str | Name) -> Sentence:
 
 
 def join(names: tuple[Name, ...]) -> tuple[str | Name, ...]:
-    """The names with commas and an `and` between them, as parts of a sentence."""
+    """The names with commas and an `and` between them, as parts of a sentence; semicolons where names have commas."""
     parts: list[str | Name] = []
     for i, name in enumerate(names):
-        if i:
-            parts.append(" and " if i == len(names) - 1 else ", ")
-        parts.append(name)
-    return tuple(parts)
+        parts += [between(i, names), name]
+    return tuple(parts[1:])
+
+
+def between(i: int, names: Sequence[Name]) -> str:
+    """What stands before the name at a place in a list of them."""
+    if i == 0:
+        return ""
+    comma = ";" if any(", " in name.short for name in names) else ","
+    if i < len(names) - 1:
+        return f"{comma} "
+    return f"{comma if comma == ';' else ''} and "
 
 
 def storable(text: str) -> str:

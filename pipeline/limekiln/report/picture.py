@@ -1,17 +1,28 @@
-"""The picture of page one: the top features of each class, or of all classes where there are many."""
+"""The picture of page one: the top features of each class, or of all classes where there are many.
 
+Where features lie in a plane, it shows the classes' heat maps instead.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from limekiln.record import ALL_CLASSES, ClassFacts, Results
+from limekiln.record import ALL_CLASSES, ClassFacts, Layout, Results
+from limekiln.report import planes
 from limekiln.report.figures import Bar, stacked_bar
 from limekiln.report.names import Name, name
+from limekiln.report.planes import Map, Net, Scale
 from limekiln.report.ranking import score_of, used
 from limekiln.report.voice import Voice, class_name
-from limekiln.report.words import count, decimals, number
+from limekiln.report.words import decimals, score
 
 _PANELS = 3
 _BAR_WIDTH = {1: 560, 2: 264, 3: 144}
 _NAME = {1: 72, 2: 50, 3: 26}  # what a panel's width holds in one line
+_FINER: Final = 3  # decimals more than the largest of all panels needs, so that each panel's largest can be read
+_MAPS_A_LINE: Final = 5
+_LINE_OF_MAPS: Final = 4  # in bars of a panel
+_MOST_LINES: Final = 2
 
 
 @dataclass(frozen=True)
@@ -34,55 +45,114 @@ class Panel:
 
 @dataclass(frozen=True)
 class Picture:
-    """The one picture of page one. It is empty where nothing was explained."""
+    """The one picture of page one, panels of bars or heat maps; empty where nothing was explained."""
 
     title: str
     note: str
     panels: tuple[Panel, ...]
+    maps: tuple[Map, ...] = ()
+    scale: Scale | None = None
 
 
-def draw(results: Results, classes: tuple[ClassFacts, ...], says: Voice, rows: int) -> Picture:
-    """The picture with at most `rows` features a panel, all panels on one scale."""
-    drawn = shown(classes)
-    scores = [score_of(s, results) for c in drawn for s in used(c.features)[:rows]]
-    top, places = max(scores, default=0.0), decimals(scores)
+def draw(results: Results, classes: tuple[ClassFacts, ...], says: Voice, rows: int, net: Net) -> Picture:
+    """The picture with at most `rows` features a panel.
+
+    All panels are on one scale, but for those of several values, which each have their own.
+    """
+    if results.data.layout is not None:
+        return _maps(results.data.layout, classes, says, rows, net)
+    drawn = shown(classes, says)
+    scores = {c.name: [score_of(s, results) for s in used(c.features)[:rows]] for c in drawn}
+    whole = [s for part in scores.values() for s in part]
     return Picture(
         title="What the explanations rest on" if says.regression else "What the explanations of each class rest on",
-        note=_note(says, len(drawn)),
+        note=_note(says, [c.name for c in drawn]),
         panels=tuple(
             Panel(
                 class_name(c.name, _NAME[len(drawn)]),
-                "" if says.regression else count(c.rows, "row"),
-                tuple(
-                    PanelBar(
-                        name(s.feature, _NAME[len(drawn)]),
-                        stacked_bar(
-                            f"{number(score_of(s, results), places)}, {says.direction(s.positive, s.negative)}",
-                            score=score_of(s, results),
-                            positive=s.positive,
-                            negative=s.negative,
-                            top=top,
-                            width=_BAR_WIDTH[len(drawn)],
-                            whole=False,
-                        ),
-                        number(score_of(s, results), places),
-                    )
-                    for s in used(c.features)[:rows]
-                ),
+                (says.unit if says.several else "") if says.regression else says.row.count(c.rows),
+                _bars(
+                    c,
+                    results,
+                    says,
+                    top=max(scores[c.name] if says.several else whole),
+                    places=decimals(scores[c.name]) if says.several else _places(list(scores.values())),
+                    width=len(drawn),
+                )[:rows],
             )
             for c in drawn
         ),
     )
 
 
-def shown(classes: tuple[ClassFacts, ...]) -> list[ClassFacts]:
-    """The classes that get a panel: each, where few; else all together."""
+def shown(classes: Sequence[ClassFacts], says: Voice) -> list[ClassFacts]:
+    """The classes that get a panel: each, where few; else all together, or the first of several values."""
     named = [c for c in classes if c.name != ALL_CLASSES]
-    return [c for c in (named if len(named) <= _PANELS else classes[:1]) if used(c.features)]
+    few = named[:_PANELS] if says.several else named if len(named) <= _PANELS else classes[:1]
+    return [c for c in few if used(c.features)]
 
 
-def _note(says: Voice, panels: int) -> str:
-    scale = "" if panels <= 1 else " All panels share one scale."
+def _bars(
+    facts: ClassFacts, results: Results, says: Voice, *, top: float, places: int, width: int
+) -> tuple[PanelBar, ...]:
+    return tuple(
+        PanelBar(
+            name(s.feature, _NAME[width]),
+            stacked_bar(
+                f"{score(score_of(s, results), places)}, {says.direction(s.positive, s.negative)}",
+                score=score_of(s, results),
+                positive=s.positive,
+                negative=s.negative,
+                top=top,
+                width=_BAR_WIDTH[width],
+                whole=False,
+            ),
+            score(score_of(s, results), places),
+        )
+        for s in used(facts.features)
+    )
+
+
+def _places(panels: Sequence[Sequence[float]]) -> int:
+    """Decimals that show three digits of the largest score, and two of every panel's largest."""
+    whole = decimals(s for panel in panels for s in panel)
+    return min(whole + _FINER, max([whole, *(decimals(panel) - 1 for panel in panels)]))
+
+
+def _maps(layout: Layout, classes: Sequence[ClassFacts], says: Voice, rows: int, net: Net) -> Picture:
+    """Heat maps of the classes with the most rows, in two lines at most."""
+    named = [c for c in classes if c.name != ALL_CLASSES and c.rows] or [c for c in classes if c.rows]
+    room = _MAPS_A_LINE * max(1, min(_MOST_LINES, rows // _LINE_OF_MAPS))
+    kept = {c.name for c in sorted(named, key=lambda c: -c.rows)[:room]}
+    drawn = [c for c in named if c.name in kept]
+    end = planes.reach(layout, net, [c.name for c in drawn])
+    left = len(named) - len(drawn)
+    more = f" {left:,} more in section 2." if left else ""
+    if not drawn or not end:
+        return Picture("", "", ())
+    return Picture(
+        title=f"Where the {says.feature.many} for each {'value' if says.regression else 'class'} lie",
+        note=(
+            f"Each cell: the share of the explanations that it takes, {says.toward} less {says.against}; "
+            f"where {says.against}, it is hatched. All maps share one scale.{more}"
+        ),
+        panels=(),
+        maps=tuple(
+            planes.draw(
+                layout, net, c.name, end, says, small=True, note="" if says.regression else says.row.count(c.rows)
+            )
+            for c in drawn
+        ),
+        scale=planes.scale(end),
+    )
+
+
+def _note(says: Voice, drawn: Sequence[str]) -> str:
+    scale = (
+        "" if len(drawn) <= 1 else " Each panel has its own scale." if says.several else " All panels share one scale."
+    )
+    unit = f", {says.axis(drawn[0]).short}" if drawn and says.score == "weighted" and not says.several else ""
+    what = f"NormLIME score ({says.score}{unit}); solid: "
     if says.regression:
-        return f"NormLIME score ({says.score}); solid: raises the value, hatched: lowers it.{scale}"
-    return f"NormLIME score ({says.score}); solid: for the class, hatched: against it.{scale}"
+        return f"{what}raises the value, hatched: lowers it.{scale}"
+    return f"{what}for the class, hatched: against it.{scale}"

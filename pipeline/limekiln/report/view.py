@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from limekiln.record import RunRecord
-from limekiln.report import cover, importances, method, picks, provenance, reliability
+from limekiln.report import cover, heat, importances, method, picks, provenance, reliability
 from limekiln.report.cover import Cover
 from limekiln.report.importances import Importances
 from limekiln.report.method import Method
@@ -11,6 +11,7 @@ from limekiln.report.names import Name, long_names, name
 from limekiln.report.picks import Picks
 from limekiln.report.provenance import Provenance
 from limekiln.report.reliability import Reliability
+from limekiln.report.voice import Voice, voice
 from limekiln.report.words import day, moment
 
 SECTIONS = (
@@ -46,8 +47,9 @@ class ReportView:
     created_words: str
     generator: str
     author: str
-    regression: bool
     sections: tuple[Section, ...]
+    row: str
+    rows: str
     cover: Cover
     importances: Importances
     picks: Picks
@@ -67,7 +69,7 @@ def build(record: RunRecord) -> ReportView:
         The values that `html.render` and `pdf.render` print.
     """
     model, manifest = record.results.model, record.manifest
-    regression = model.task == "regression"
+    says = voice(record.results)
     view = ReportView(
         title=name(manifest.report.title, 120),
         running=name(f"{model.name} {model.version}".strip(), 60),
@@ -75,8 +77,9 @@ def build(record: RunRecord) -> ReportView:
         created_words=day(manifest.created),
         generator=f"limekiln {manifest.limekiln}",
         author=manifest.report.owner or "",
-        regression=regression,
-        sections=_sections(regression=regression),
+        sections=_sections(says),
+        row=says.row.one,
+        rows=says.row.many,
         cover=cover.build(record),
         importances=importances.build(record),
         picks=picks.build(record),
@@ -88,8 +91,8 @@ def build(record: RunRecord) -> ReportView:
     return replace(view, long_names=long_names(view))
 
 
-def _sections(*, regression: bool) -> tuple[Section, ...]:
-    titles = dict(SECTIONS)
-    if regression:
-        titles["importances"] = "What the predictions rest on"
+def _sections(says: Voice) -> tuple[Section, ...]:
+    titles = dict(SECTIONS) | {"heat": heat.heading(says), "picks": f"Representative {says.row.many}"}
+    if says.regression:
+        titles["importances"] = "What each value rests on" if says.several else "What the predictions rest on"
     return tuple(Section(i, anchor, title) for i, (anchor, title) in enumerate(titles.items(), start=2))

@@ -40,6 +40,12 @@ def number(value: float | None, places: int | None = None) -> str:
     return text.replace("-", MINUS)
 
 
+def score(value: float, places: int) -> str:
+    """A score that is never negative: what is more than nothing, but less than the column's decimals, says so."""
+    text = number(value, places)
+    return f"<{10**-places:.{places}f}" if value > 0 and not any(c in "123456789" for c in text) else text
+
+
 def signed(value: float | None, places: int | None = None) -> str:
     """A number that always carries its sign, as a weight does."""
     text = number(value, places)

@@ -7,7 +7,7 @@ import pytest
 from limekiln import surrogate
 from limekiln.domains.tabular import pool as pools
 from limekiln.domains.tabular import space as spaces
-from limekiln.domains.tabular.columns import Discretizer
+from limekiln.domains.tabular.columns import Column, Discretizer
 from limekiln.domains.tabular.pool import Pool
 from limekiln.domains.tabular.space import Space
 from limekiln.kernels import exponential
@@ -37,7 +37,9 @@ def test_matches_are_the_rows_own_interval_category_or_gap() -> None:
     space, pool, frame = made("quartile")
     row = pd.DataFrame({"age": [40.0], "amount": [np.nan], "housing": ["b"]})
     Z, squared, own = seen(space, pool, row)
-    borders = space.columns[0].borders
+    column = space.columns[0]
+    assert isinstance(column, Column)
+    borders = column.borders
     age = np.searchsorted(borders, frame["age"]) == np.searchsorted(borders, [40.0])
     np.testing.assert_array_equal(Z[0], age)
     np.testing.assert_array_equal(Z[1], frame["amount"].isna())
@@ -51,6 +53,7 @@ def test_numbers_are_measured_but_a_rows_missing_number_is_matched() -> None:
     there = pd.DataFrame({"age": [40.0], "amount": [1000.0], "housing": ["b"]})
     Z, squared, own = seen(space, pool, there)
     amount = space.columns[1]
+    assert isinstance(amount, Column)
     standard = ((frame["amount"] - amount.centre) / amount.scale).fillna(0.0)
     np.testing.assert_allclose(Z[1], standard, atol=1e-12)
     assert own[1] == pytest.approx((1000.0 - amount.centre) / amount.scale)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from limekiln.domains.tabular import space as spaces
-from limekiln.domains.tabular.columns import Discretizer
+from limekiln.domains.tabular.columns import Column, Discretizer
 
 
 def background() -> pd.DataFrame:
@@ -73,7 +73,9 @@ def test_only_numbers_kept_as_numbers_are_not_matched() -> None:
 def test_entropy_cuts_where_the_classes_change() -> None:
     frame = pd.DataFrame({"x": np.arange(100.0), "y": np.tile([0.0, 1.0], 50)})
     space = spaces.fit(frame, discretizer="entropy", classes=(np.arange(100) >= 37).astype(np.int64))
-    assert space.columns[0].borders.tolist() == [36.5]
+    x = space.columns[0]
+    assert isinstance(x, Column)
+    assert x.borders.tolist() == [36.5]
 
 
 def test_standardised_numbers_have_mean_zero_and_spread_one() -> None:

@@ -59,6 +59,11 @@ class Column:
     scale: float
 
     @property
+    def members(self) -> tuple[str, ...]:
+        """The columns of the data that make up this feature: itself. A group has several."""
+        return (self.name,)
+
+    @property
     def missing(self) -> int:
         """The code of a missing value."""
         return len(self.labels) - 2
@@ -171,7 +176,12 @@ def standardise(column: Column, values: pd.Series) -> Array:
 
 def draw_codes(column: Column, n: int, rng: np.random.Generator) -> Codes:
     """Draws n codes, each by its frequency in the background."""
-    edges = np.cumsum(column.frequency)
+    return draw_by(column.frequency, n, rng)
+
+
+def draw_by(frequency: Array, n: int, rng: np.random.Generator) -> Codes:
+    """Draws n codes 0 … K − 1 by their frequencies (K,)."""
+    edges = np.cumsum(frequency)
     codes = np.searchsorted(edges / edges[-1], rng.random(n), side="right")
     return codes.astype(np.int32)
 

@@ -11,7 +11,7 @@ from limekiln.domains.tabular import space as spaces
 from limekiln.domains.tabular.pool import Pool
 from limekiln.domains.tabular.space import Perturbed, Space
 from limekiln.surrogate import Selection, Surrogate
-from limekiln.values import Array, Codes, Failure, Index, LocalExplanations, Outputs, Predictor
+from limekiln.values import Array, Codes, Failure, Index, LocalExplanations, Outputs, Predictor, batches
 
 POOL_PART = 4096
 """Perturbed rows drawn and predicted at once; a constant, since a model's last bits may depend on it."""
@@ -132,8 +132,8 @@ def join_pool(space: Space, parts: list[PredictedPart]) -> Pool:
 
 
 def split(batch: Rows, size: int) -> list[Rows]:
-    """Batches of `size` rows, in order."""
-    return [_take(batch, np.arange(s, min(s + size, len(batch.rows)))) for s in range(0, len(batch.rows), size)]
+    """Batches of `size` rows, in order; a row is in one batch, whatever it is explained for."""
+    return [_take(batch, np.arange(s.start, s.stop)) for s in batches(batch.rows, size)]
 
 
 def explain_pooled(job: PooledJob, batch: Rows) -> Batch:
@@ -155,15 +155,20 @@ def explain_pooled(job: PooledJob, batch: Rows) -> Batch:
 
 def explain_fresh(job: FreshJob, batch: Rows) -> Batch:
     """Explains each row from perturbations of its own, seeded by the run's seed and the row's key."""
-    kept, raw, offsets, failures, refused = [], [], [], [], 0
+    kept, raw, offsets, failures, refused, drawn = [], [], [], [], 0, 0
+    own: Pool | None = None
     for i, row in enumerate(batch.rows):
-        part = _row_part(job, int(batch.keys[i]))
-        refused += part.failed
-        if not len(part.outputs) or part.failed > job.max_refused * job.perturbations:
-            reason = f"the model refused {part.failed:,} of {job.perturbations:,} perturbed rows: {part.error}"
-            failures.append(Failure(int(row), "perturb", reason))
+        if i == 0 or row != batch.rows[i - 1]:  # a row that is explained for several outputs is asked for once
+            part = _row_part(job, int(batch.keys[i]))
+            drawn += 1
+            refused += part.failed
+            lost = not len(part.outputs) or part.failed > job.max_refused * job.perturbations
+            own = None if lost else join_pool(job.local.space, [part])
+            if lost:
+                reason = f"the model refused {part.failed:,} of {job.perturbations:,} perturbed rows: {part.error}"
+                failures.append(Failure(int(row), "perturb", reason))
+        if own is None:
             continue
-        own = join_pool(job.local.space, [part])
         label = int(batch.labels[i])
         raw.append(_raw(job.local, own, batch, i, label))
         offsets.append(own.offset[label])
@@ -172,7 +177,7 @@ def explain_fresh(job: FreshJob, batch: Rows) -> Batch:
     size = 2 + batch.codes.shape[1]
     stacked = np.stack(raw) if raw else np.empty((0, size, size))
     explained = _explain(job.local, rows, stacked, np.array(offsets))
-    return Batch(explained, tuple(failures), job.perturbations * len(batch.rows), refused)
+    return Batch(explained, tuple(failures), job.perturbations * drawn, refused)
 
 
 def explain_all_classes(job: PooledJob | FreshJob, row: Rows) -> tuple[Surrogate, Array]:

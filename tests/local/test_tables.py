@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from limekiln import local
 from limekiln.domains.tabular import space as spaces
 from limekiln.domains.tabular.columns import Discretizer
 from limekiln.domains.tabular.space import Space
 from limekiln.kernels import default_width
-from limekiln.local import FreshJob, Local, PooledJob, PoolJob, Rows
+from limekiln.local import tables as local
+from limekiln.local.tables import FreshJob, Local, PooledJob, PoolJob, Rows
 from limekiln.surrogate import Selection
-from limekiln.values import Array, LocalExplanations, Outputs
+from limekiln.values import Array, Instances, LocalExplanations, Outputs
 
 FIELDS: Final = tuple(LocalExplanations.__dataclass_fields__)
 SELECTIONS: Final[list[Selection]] = ["none", "highest_weights", "forward_selection", "lasso_path"]
@@ -28,7 +28,8 @@ class Model:
 
     function: Function
 
-    def predict_rows(self, frame: pd.DataFrame) -> Outputs:
+    def predict_rows(self, frame: Instances) -> Outputs:
+        assert isinstance(frame, pd.DataFrame)
         outputs = self.function(frame)
         failed = np.flatnonzero(np.isnan(outputs).any(axis=1))
         return outputs, [(int(i), "no prediction") for i in failed]
@@ -127,6 +128,13 @@ def test_splitting_keeps_every_row_in_order() -> None:
         assert max(len(p.rows) for p in parts) <= size
         assert np.concatenate([p.rows for p in parts]).tolist() == rows.rows.tolist()
         np.testing.assert_array_equal(np.concatenate([p.codes for p in parts]), rows.codes)
+
+
+def test_a_row_and_all_its_outputs_are_in_one_batch() -> None:
+    job = pooled(table(), credit)
+    rows = pick(rows_of(job.local.space, table(), credit), [0, 0, 0, 1, 2, 2, 5])
+    assert [p.rows.tolist() for p in local.split(rows, 2)] == [[0, 0, 0, 1], [2, 2, 5]]
+    assert [p.rows.tolist() for p in local.split(rows, 1)] == [[0, 0, 0], [1], [2, 2], [5]]
 
 
 def test_parts_of_the_pool_make_its_size_and_depend_on_seed_and_number_only() -> None:
@@ -338,3 +346,37 @@ def test_a_value_that_no_perturbed_row_shares_weighs_exactly_nothing() -> None:
     weights = local.explain_pooled(job, rows).explanations.weights
     assert weights[0, 0] == 0.0
     assert abs(weights[0, 1]) > 0.01
+
+
+@pytest.mark.parametrize("fresh", [False, True], ids=["pooled", "fresh"])
+def test_a_row_that_is_explained_for_every_output_is_explained_as_for_each_alone(*, fresh: bool) -> None:
+    calls: list[int] = []
+
+    def counted(frame: pd.DataFrame) -> Array:
+        calls.append(len(frame))
+        return credit(frame)
+
+    shared = pooled(table(), credit)
+    rows = pick(rows_of(shared.local.space, table(), credit), [2, 2, 5, 5])
+    job = FreshJob(shared.local, Model(counted), 300, 5, 0.05)
+
+    def run(batch: Rows) -> local.Batch:
+        return local.explain_fresh(job, batch) if fresh else local.explain_pooled(shared, batch)
+
+    both = run(replace(rows, labels=np.array([0, 1, 0, 1])))
+    assert calls == [300, 300] * fresh, "the model is asked for a row once, whatever it is explained for"
+    assert both.model_rows == sum(calls)
+    assert both.explanations.rows.tolist() == [2, 2, 5, 5]
+    for label in range(2):
+        alone = run(replace(pick(rows, [0, 2]), labels=np.full(2, label))).explanations
+        every = LocalExplanations(**{name: getattr(both.explanations, name)[label::2] for name in FIELDS})
+        assert_same_bits(every, alone)
+
+
+def test_a_row_that_is_refused_fails_once_for_all_its_outputs() -> None:
+    job = pooled(table(), credit)
+    rows = pick(rows_of(job.local.space, table(), credit), [3, 3, 4, 4])
+    refusing = Model(lambda f: np.full((len(f), 2), np.nan))
+    none = local.explain_fresh(FreshJob(job.local, refusing, 50, 0, 0.05), replace(rows, labels=np.array([0, 1, 0, 1])))
+    assert [f.row for f in none.failures] == [3, 4]
+    assert (none.model_rows, none.refused, len(none.explanations.rows)) == (100, 100, 0)

@@ -1,0 +1,86 @@
+"""What goes into explaining and what comes out, whatever the domain."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from limekiln.data.frame import Frame
+from limekiln.models import Model
+from limekiln.record import FeatureFacts, Layout, LocalFeature, Notice
+from limekiln.summary import Illustration
+from limekiln.surrogate import Surrogate
+from limekiln.values import Array, Explanations, Failure, Index, Predictor, Vocabulary
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a run explains: data, the rows that perturbations are drawn like, model, and the config's folder."""
+
+    frame: Frame
+    background: Frame
+    model: Model
+    ref: Predictor
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a driver found.
+
+    Attributes:
+        explanations: of all rows that could be explained, by the keys of `vocabulary`, in order of the data.
+        failures: the rows that could not, each once.
+        refused: perturbations that the model refused.
+        width: the kernel's width.
+        features: the columns of a table; empty for other domains.
+        parts: in a sentence, what the features are where they are no columns.
+        hidden: in words, what a hidden part shows.
+        layout: where the features lie in a plane.
+        notices: what a reader should know.
+        illustrate: shows the explained row at a position of `explanations`.
+        concepts: pictures of the features, where they are concepts.
+    """
+
+    vocabulary: Vocabulary
+    explanations: Explanations
+    failures: tuple[Failure, ...]
+    refused: int
+    width: float
+    features: tuple[FeatureFacts, ...] = ()
+    parts: str = ""
+    hidden: str | None = None
+    layout: Layout | None = None
+    notices: tuple[Notice, ...] = ()
+    illustrate: Callable[[int], Illustration] | None = None
+    concepts: Mapping[str, Sequence[bytes]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class OneRow:
+    """One row's surrogates for every output (1, C, d), and for each its features as a reader meets them."""
+
+    surrogates: Surrogate
+    at_row: Array
+    features: tuple[tuple[LocalFeature, ...], ...]
+    illustrations: tuple[Illustration, ...]
+
+
+class Driver(Protocol):
+    """How the rows of a domain are predicted and explained."""
+
+    def predict(self, rows: Index) -> tuple[Array, list[Failure]]:
+        """The model's outputs for rows of the data (n, C), NaN where a row failed, and the failures."""
+        ...
+
+    def explain(self, rows: Index, predicted: Array, labels: Index) -> Told:
+        """Explains rows of the data for one output each; a row may stand several times, one after another.
+
+        Raises:
+            RunError: the model refuses too many perturbations of a shared pool.
+        """
+        ...
+
+    def one_row(self, position: int, predicted: Array) -> OneRow:
+        """Explains one row for every output. Raises RunError where that fails."""
+        ...
