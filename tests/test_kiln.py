@@ -305,7 +305,7 @@ def test_the_plan_says_what_the_run_then_does(tmp_path: Path) -> None:
     loaded = config.load(kiln_cases.write(tmp_path, sample__rows=100))
     plan = kiln.check(loaded)
     counts = kiln.run(loaded).record.results.counts
-    assert (plan.rows, plan.of, plan.features) == (100, 240, 5)
+    assert (plan.rows, plan.of, plan.what) == (100, 240, "rows, 5 features")
     assert plan.model_rows == counts.model_rows == 240 + 600
 
 

@@ -70,8 +70,8 @@ def check(config: Config, overrides: Overrides = None, *, debug: Debug = False) 
         lines = {
             "model": plan.model,
             "task": plan.task + (f" of {', '.join(plan.classes)}" if plan.task == "classification" else ""),
-            "rows": f"{plan.rows:,} of {plan.of:,} rows, {plan.features} features",
-            "perturbed rows": f"{plan.perturbations:,} {perturbed}",
+            "rows": f"{plan.rows:,} of {plan.of:,} {plan.what}",
+            "perturbations": f"{plan.perturbations:,} {perturbed}",
             "model rows": f"{plan.model_rows:,} to be predicted, about {plan.seconds:.1f} s of the model's time",
         }
         for name, text in lines.items():
@@ -246,11 +246,13 @@ def _print_local(local: Any) -> None:
         console.print(Text(title, style="bold"), soft_wrap=True)
         table = Table(box=None, pad_edge=False)
         table.add_column("feature", overflow="fold")
-        table.add_column("value", overflow="fold")
+        if valued := any(f.raw for f in block.features):
+            table.add_column("value", overflow="fold")
         table.add_column("weight", justify="right", no_wrap=True)
         for f in block.features:
             direction = "▲" if f.weight > 0 else "▼" if f.weight < 0 else " "
-            table.add_row(Text(f.feature), Text(f.raw), Text(f"{direction} {f.weight:+.4f}"))
+            weight = Text(f"{direction} {f.weight:+.4f}")
+            table.add_row(Text(f.feature), *([Text(f.raw)] if valued else []), weight)
         console.print(table)
 
 

@@ -42,6 +42,7 @@ _TRIAL_CELLS: Final = 8
 _TRIAL_SECONDS: Final = 0.2
 _DECISIONS_COMPARED: Final = 1000
 _WHOLE_SAMPLE: Final = "all"
+_WHAT: Final = {"tabular": "rows, {features} features", "text": "texts", "images": "images", "sequences": "series"}
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Plan:
     classes: tuple[str, ...]
     rows: int
     of: int
-    features: int
+    what: str
     perturbations: int
     pool: str
     model_rows: int
@@ -157,6 +158,7 @@ def check(config: LoadedConfig) -> Plan:
     taken = rows if settings.sample.rows == _WHOLE_SAMPLE else min(rows, settings.sample.rows)
     own = rows if settings.sample.stratify == "predicted" else taken
     fresh = settings.pool == "none"
+    # at most: where the parts of a text, an image or a series are few, there are fewer ways to hide them
     model_rows = own + settings.perturbations * (taken if fresh else 1)
     notices = [n.text for n in (*inputs.frame.notices, *inputs.model.notices)]
     return Plan(
@@ -165,7 +167,7 @@ def check(config: LoadedConfig) -> Plan:
         classes=inputs.model.classes,
         rows=taken,
         of=rows,
-        features=inputs.frame.features.shape[1],
+        what=_WHAT[settings.data.domain].format(features=inputs.frame.features.shape[1]),
         perturbations=settings.perturbations,
         pool=settings.pool,
         model_rows=model_rows,

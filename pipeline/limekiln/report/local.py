@@ -8,7 +8,7 @@ from limekiln.report import images, lines, texts
 from limekiln.report.images import Image
 from limekiln.report.lines import Chart
 from limekiln.report.names import Name, name
-from limekiln.report.picks import LocalBar, local_bars
+from limekiln.report.picks import LocalBar, local_bars, shades
 from limekiln.report.templating import environment
 from limekiln.report.texts import Document
 from limekiln.report.voice import Domain, Voice, speak
@@ -96,6 +96,7 @@ def render_local(view: LocalView) -> str:
         part=says.feature.one,
         tabular=says.tabular,
         text=view.kind == "text",
+        shades=shades(says),
         model=name(model, 120),
         data=name(view.data, 120),
         target=None if view.target is None else name(view.target, 80),

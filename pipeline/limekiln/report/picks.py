@@ -97,6 +97,7 @@ class Picks:
     unit: str
     head: str
     texts: bool
+    shades: str
     sections: tuple[PickSection, ...]
     more: str
     instead: str
@@ -132,10 +133,22 @@ def build(record: RunRecord) -> Picks:
         ),
         head="Feature and value" if says.tabular else says.feature.title,
         texts=says.domain == "text",
+        shades=shades(says),
         sections=_sections(shown, says, pictures, few=few),
         more=_more(len(picks) - len(shown), without_rows(results)),
         instead="" if picks else f"No {says.row.one} could be picked, because none was explained.",
     )
+
+
+def shades(says: Voice) -> str:
+    """How pictures and series show weights, in a sentence; nothing for other data."""
+    toward, against = ("raises the value", "lowers it") if says.regression else ("is for the class", "is against it")
+    what = f"what {toward} is blue, what {against} orange and hatched"
+    if says.domain == "images":
+        return f"Pictures: {what}; the stronger the tint, the heavier the part. The three heaviest are outlined."
+    if says.domain == "sequences":
+        return f"Series: the background of {what}; the darker, the heavier the span."
+    return ""
 
 
 def _more(left: int, empty: int) -> str:

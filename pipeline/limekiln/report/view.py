@@ -50,6 +50,7 @@ class ReportView:
     sections: tuple[Section, ...]
     row: str
     rows: str
+    whose: str
     cover: Cover
     importances: Importances
     picks: Picks
@@ -80,6 +81,7 @@ def build(record: RunRecord) -> ReportView:
         sections=_sections(says),
         row=says.row.one,
         rows=says.row.many,
+        whose=says.row.whose,
         cover=cover.build(record),
         importances=importances.build(record),
         picks=picks.build(record),

@@ -50,6 +50,15 @@ class Noun:
         return f"{self.a}'" if self.one.endswith("s") else f"{self.a}'s"
 
     @property
+    def whose(self) -> str:
+        """The word in the genitive, alone, as templates print it."""
+        return (
+            f"{self.one}\N{RIGHT SINGLE QUOTATION MARK}"
+            if self.one.endswith("s")
+            else f"{self.one}\N{RIGHT SINGLE QUOTATION MARK}s"
+        )
+
+    @property
     def title(self) -> str:
         """The word before a name, as in `Row 17`."""
         return self.one.capitalize()
