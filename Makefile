@@ -15,7 +15,7 @@ report: $(VENV)/.run          ## the example's report
 test: $(VENV)/.kinds          ## the test suite
 	$(BIN)/python -m pytest -m "not slow"
 
-test-all: $(VENV)/.kinds      ## the test suite with its long tier
+test-all: $(VENV)/.long       ## the test suite with its long tier
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/.kinds
@@ -42,6 +42,10 @@ $(VENV)/.dev: locks/dev.txt $(VENV)/.run
 $(VENV)/.kinds: locks/kinds.txt $(VENV)/.dev
 	$(PIP) install "torch==2.13.0"
 	$(PIP) install --require-hashes --no-deps --no-build-isolation -r locks/kinds.txt
+	@touch $@
+
+$(VENV)/.long: $(VENV)/.kinds
+	$(PIP) install "tensorflow==2.21.0"
 	@touch $@
 
 lock:                         ## writes locks/ anew from pyproject.toml; needs uv

@@ -212,6 +212,8 @@ def explain_row(config: LoadedConfig, key: str, listener: Listener = silent) -> 
         row=key,
         target=None if target is None or pd.isna(target) else raw_text(target),
         classes=tuple(classes),
+        unit=settings.model.unit,
+        domain=settings.data.domain,
     )
 
 

@@ -10,6 +10,13 @@ from limekiln.settings import Settings
 from limekiln.summary import Explained
 
 _NAMES_SHOWN: Final = 5
+_ROWS: Final = {
+    "tabular": ("row", "rows"),
+    "text": ("text", "texts"),
+    "images": ("image", "images"),
+    "sequences": ("series", "series"),
+}
+"""What a row is called, one and several."""
 
 
 def of_run(settings: Settings, counts: Counts, explained: Explained, features: Sequence[FeatureFacts]) -> list[Notice]:
@@ -36,7 +43,8 @@ def _sample(settings: Settings, counts: Counts) -> list[Notice]:
     by_default = "rows" not in settings.sample.model_fields_set
     if by_default or wanted == "all" or wanted <= counts.requested:
         return []
-    text = f"{wanted:,} rows were asked for; the data have {counts.requested:,}, and all were taken."
+    asked = f"{wanted:,} {_ROWS[settings.data.domain][1]} were asked for"
+    text = f"{asked}; the data have {counts.requested:,}, and all were taken."
     return [Notice(code="sample_is_all", text=text)]
 
 
@@ -49,23 +57,24 @@ def _pool(counts: Counts) -> list[Notice]:
 
 def _classes(settings: Settings, explained: Explained) -> list[Notice]:
     notices = []
+    one, many = _ROWS[settings.data.domain]
     sizes = np.bincount(explained.local.labels, minlength=len(explained.classes))
     empty = int((sizes == 0).sum())
     if empty > _NAMES_SHOWN:
-        text = f"No explained row is predicted as any of {empty:,} of the {len(sizes):,} classes: "
+        text = f"No explained {one} is predicted as any of {empty:,} of the {len(sizes):,} classes: "
         notices.append(Notice(code="classes_never_predicted", text=text + "there is nothing to say about them."))
     few = int(((sizes > 0) & (sizes < settings.aggregate.min_support)).sum())
     if few > _NAMES_SHOWN:
-        text = f"{few:,} classes have fewer than {settings.aggregate.min_support} explained rows: "
+        text = f"{few:,} classes have fewer than {settings.aggregate.min_support} explained {many}: "
         notices.append(Notice(code="classes_have_few_rows", text=text + "their rankings rest on little."))
     for label, name in enumerate(explained.classes):
         rows = int(sizes[label])
         if (few if rows else empty) > _NAMES_SHOWN:
             continue
         if not rows:
-            text = f"No explained row is predicted {name!r}: there is nothing to say about this class."
+            text = f"No explained {one} is predicted {name!r}: there is nothing to say about this class."
             notices.append(Notice(code="class_never_predicted", text=text))
         elif rows < settings.aggregate.min_support:
-            text = f"Only {rows} explained {'row is' if rows == 1 else 'rows are'} predicted {name!r}: "
+            text = f"Only {rows} explained {f'{one} is' if rows == 1 else f'{many} are'} predicted {name!r}: "
             notices.append(Notice(code="class_has_few_rows", text=text + "its ranking rests on little."))
     return notices

@@ -1,5 +1,6 @@
 """Keras models: on the configured backend, in safe mode, from .keras files alone."""
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -195,3 +196,32 @@ def test_the_config_decides_the_backend_of_a_fresh_process(tmp_path: Path) -> No
     backend, outputs = done.stdout.splitlines()
     assert backend == "torch numpy"  # the environment is left as it was
     assert outputs == models.predict_checked(load(tmp_path), IMAGES).tobytes().hex()
+
+
+ON_TENSORFLOW = """
+import os, sys
+os.environ["KERAS_BACKEND"] = "tensorflow"
+import keras, numpy as np, pandas as pd
+from pathlib import Path
+from limekiln import models
+from limekiln.settings import KerasModel
+
+folder = Path(sys.argv[1])
+keras.utils.set_random_seed(0)
+net = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(3, activation="softmax")])
+net.save(folder / "net.keras")
+source = KerasModel(kind="keras", path="net.keras", backend="tensorflow", classes=("a", "b", "c"))
+rows = pd.DataFrame(np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32), columns=list("abcd"))
+outputs, failed = models.predict_rows(models.load(source, folder, "probability"), rows)
+expected = keras.ops.convert_to_numpy(net(rows.to_numpy()))
+assert keras.config.backend() == "tensorflow"
+assert not failed
+assert np.abs(outputs - expected).max() < 1e-6
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("tensorflow") is None, reason="the second backend; `make test-all` has it")
+def test_keras_runs_on_tensorflow_too(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", ON_TENSORFLOW, str(tmp_path)], capture_output=True, text=True)  # noqa: PLW1510 - below
+    assert done.returncode == 0, done.stderr[-2000:]

@@ -33,7 +33,7 @@ Kind = Literal["grid", "slic", "quickshift"]
 
 def photo() -> Pixels:
     """A portrait of 52 × 43 pixels, which lies in scikit-image's package."""
-    shrunk: Pixels = astronaut()[::10, ::12].copy()  # type: ignore[no-untyped-call]  # scikit-image's
+    shrunk: Pixels = astronaut()[::10, ::12].copy()
     return shrunk
 
 

@@ -38,7 +38,7 @@ def test_regression_speaks_of_values() -> None:
 def test_a_text_shows_its_words_for_each_class() -> None:
     words = (Mark(text="<b>", weight=0.2), Mark(text=" & ", weight=None), Mark(text="no", weight=-0.1))
     part = (LocalFeature(feature="<b>", raw="", value="", weight=0.2),)
-    page = render_local(_view(classes=(LocalClass("bad", 0.8, 0.8, 0.9, part, marks=words),)))
+    page = render_local(_view(domain="text", classes=(LocalClass("bad", 0.8, 0.8, 0.9, part, marks=words),)))
     assert "<title>Text 17</title>" in page
     assert re.search(r'<p class="document" dir="auto"><mark class="for s4"[^>]*>&lt;b&gt;</mark> &amp; <mark', page)
     assert "(empty)" not in page
@@ -48,11 +48,11 @@ def test_a_text_shows_its_words_for_each_class() -> None:
 def test_an_image_and_a_series_are_shown_with_alternative_texts() -> None:
     part = (LocalFeature(feature="superpixel 1", raw="", value="", weight=0.2),)
     picture = LocalClass("bad", 0.8, 0.8, 0.9, part, picture=sample_parts.png(1, 24))
-    page = render_local(_view(classes=(picture,)))
+    page = render_local(_view(domain="images", classes=(picture,)))
     assert page.count("data:image/png;base64,") == 1
     assert 'alt="Image 17, predicted bad, probability 0.80; the heaviest part: superpixel 1 (+0.200)."' in page
     waves = Series(channels=("x",), values=((0.0, 1.0, 0.0, 1.0),), starts=(0, 2), weights=((0.2, -0.1),))
-    page = render_local(_view(classes=(LocalClass("bad", 0.8, 0.8, 0.9, part, series=waves),)))
+    page = render_local(_view(domain="sequences", classes=(LocalClass("bad", 0.8, 0.8, 0.9, part, series=waves),)))
     assert "<title>Series 17, predicted bad" in page
 
 

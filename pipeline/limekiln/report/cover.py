@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, replace
 
 from limekiln.record import ALL_CLASSES, ClassFacts, Pick, Results, RunRecord, Score
-from limekiln.report import picture, planes
+from limekiln.report import images, picture, planes
 from limekiln.report.names import Name, Sentence, between, join, name, say
 from limekiln.report.picture import Picture
 from limekiln.report.ranking import used
@@ -92,7 +92,7 @@ def build(record: RunRecord) -> Cover:
         rows = _rows_left(cover)
     rows = max(_FEWEST_ROWS, min(_MOST_ROWS, rows))
     net = planes.net_shares(record.tables["importances"])
-    return replace(cover, picture=picture.draw(results, classes, says, rows, net))
+    return replace(cover, picture=picture.draw(results, classes, says, rows, net=net, concepts=images.concepts(record)))
 
 
 def _found_more(left: str, results: Results) -> str:

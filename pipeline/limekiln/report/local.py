@@ -51,18 +51,7 @@ class LocalView:
     target: str | None
     classes: tuple[LocalClass, ...]
     unit: str | None = None
-    domain: Domain | None = None
-
-    @property
-    def kind(self) -> Domain:
-        """The kind of data: as given, or as what is shown tells."""
-        if self.domain is not None:
-            return self.domain
-        if any(c.marks for c in self.classes):
-            return "text"
-        if any(c.picture for c in self.classes):
-            return "images"
-        return "sequences" if any(c.series for c in self.classes) else "tabular"
+    domain: Domain = "tabular"
 
 
 @dataclass(frozen=True)
@@ -86,7 +75,7 @@ def render_local(view: LocalView) -> str:
     Returns:
         HTML with its styles, fonts and charts inside.
     """
-    says = speak(view.task, view.output, view.unit, domain=view.kind, outputs=len(view.classes))
+    says = speak(view.task, view.output, view.unit, domain=view.domain, outputs=len(view.classes))
     shown = view.classes if says.regression else view.classes[:_CLASSES]
     model = f"{view.model}, version {view.version}" if view.version else view.model
     template = environment().get_template("local.html.j2")
@@ -95,7 +84,7 @@ def render_local(view: LocalView) -> str:
         what=says.row,
         part=says.feature.one,
         tabular=says.tabular,
-        text=view.kind == "text",
+        text=view.domain == "text",
         shades=shades(says),
         model=name(model, 120),
         data=name(view.data, 120),

@@ -3,13 +3,14 @@
 Where features lie in a plane, it shows the classes' heat maps instead.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from limekiln.record import ALL_CLASSES, ClassFacts, Layout, Results
 from limekiln.report import planes
 from limekiln.report.figures import Bar, stacked_bar
+from limekiln.report.images import Image
 from limekiln.report.names import Name, name
 from limekiln.report.planes import Map, Net, Scale
 from limekiln.report.ranking import score_of, used
@@ -23,6 +24,10 @@ _FINER: Final = 3  # decimals more than the largest of all panels needs, so that
 _MAPS_A_LINE: Final = 5
 _LINE_OF_MAPS: Final = 4  # in bars of a panel
 _MOST_LINES: Final = 2
+_PATCHES: Final = 4
+_PATCHED: Final = 0.6  # bars for one without patches
+
+Concepts = Mapping[str, tuple[Image, ...]]
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,7 @@ class PanelBar:
     feature: Name
     bar: Bar
     score: str
+    patches: tuple[Image, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,13 +60,17 @@ class Picture:
     scale: Scale | None = None
 
 
-def draw(results: Results, classes: tuple[ClassFacts, ...], says: Voice, rows: int, net: Net) -> Picture:
-    """The picture with at most `rows` features a panel.
+def draw(
+    results: Results, classes: tuple[ClassFacts, ...], says: Voice, rows: int, *, net: Net, concepts: Concepts
+) -> Picture:
+    """The picture with at most `rows` features a panel, concepts with their first patches.
 
     All panels are on one scale, but for those of several values, which each have their own.
     """
     if results.data.layout is not None:
         return _maps(results.data.layout, classes, says, rows, net)
+    if concepts:
+        rows = max(2, int(rows * _PATCHED))
     drawn = shown(classes, says)
     scores = {c.name: [score_of(s, results) for s in used(c.features)[:rows]] for c in drawn}
     whole = [s for part in scores.values() for s in part]
@@ -78,6 +88,7 @@ def draw(results: Results, classes: tuple[ClassFacts, ...], says: Voice, rows: i
                     top=max(scores[c.name] if says.several else whole),
                     places=decimals(scores[c.name]) if says.several else _places(list(scores.values())),
                     width=len(drawn),
+                    concepts=concepts,
                 )[:rows],
             )
             for c in drawn
@@ -93,7 +104,7 @@ def shown(classes: Sequence[ClassFacts], says: Voice) -> list[ClassFacts]:
 
 
 def _bars(
-    facts: ClassFacts, results: Results, says: Voice, *, top: float, places: int, width: int
+    facts: ClassFacts, results: Results, says: Voice, *, top: float, places: int, width: int, concepts: Concepts
 ) -> tuple[PanelBar, ...]:
     return tuple(
         PanelBar(
@@ -108,6 +119,7 @@ def _bars(
                 whole=False,
             ),
             score(score_of(s, results), places),
+            concepts.get(s.feature, ())[:_PATCHES],
         )
         for s in used(facts.features)
     )

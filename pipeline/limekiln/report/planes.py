@@ -74,7 +74,11 @@ def draw(layout: Layout, net: Net, class_: str, end: float, says: Voice, *, smal
     """
     n_rows, n_columns = len(layout.rows), len(layout.columns)
     left = 0.0 if small else min(150.0, 8 + max(map(len, _plain(layout.rows)[1]), default=0) * 6.6)
+    common, columns = _plain(layout.columns)
     wide, tall = _cell_size(n_rows, n_columns, _SMALL if small else _ROOM - left, small=small)
+    if not small:
+        labels = 6 + 6.4 * max(map(len, columns), default=0)
+        wide = max(wide, min(labels, (_ROOM - left) / max(1, n_columns)))
     top = 0.0 if small else _TOP
     numbers = not small and wide >= _NUMBERS_FROM and tall >= 15  # noqa: PLR2004  a number's line
     cells = []
@@ -85,7 +89,6 @@ def draw(layout: Layout, net: Net, class_: str, end: float, says: Voice, *, smal
                 left + c * wide, top + r * tall, wide, tall, share=net.get((class_, feature)), end=end, numbers=numbers
             )
         )
-    common, columns = _plain(layout.columns)
     every = max(1, -(-n_columns * 26 // max(1, int(n_columns * wide))))
     return Map(
         name=name(class_, 30 if small else 60),

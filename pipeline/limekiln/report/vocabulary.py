@@ -41,6 +41,7 @@ class Words:
     against: tuple[Word, ...]
     head_toward: str
     head_against: str
+    none: str
 
 
 def build(table: pd.DataFrame, facts: ClassFacts, results: Results, says: Voice, carried: Carriers) -> Words:
@@ -53,7 +54,13 @@ def build(table: pd.DataFrame, facts: ClassFacts, results: Results, says: Voice,
     top = max((row["share"] for side in sides for row in side), default=0.0)
     made = [tuple(_word(row, top, results, says, carried) for row in side) for side in sides]
     words = says.feature.many.capitalize()
-    return Words(made[0], made[1], f"{words} {_way(says.toward)}", f"{words} {_way(says.against)}")
+    return Words(
+        made[0],
+        made[1],
+        f"{words} {_way(says.toward)}",
+        f"{words} {_way(says.against)}",
+        f"None that at least {count(results.method.min_support, 'explanation')} use." if len(enough) else "None.",
+    )
 
 
 def _way(direction: str) -> str:
