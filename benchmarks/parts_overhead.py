@@ -44,7 +44,7 @@ class Spinning:
     seconds: float = 0.0
     a_row: float = SECONDS_A_ROW
 
-    def __call__(self, instances: Instances) -> np.ndarray:
+    def __call__(self, instances: list[str] | np.ndarray) -> np.ndarray:
         """Two probabilities for each instance."""
         started = time.thread_time()
         until = started + self.a_row * len(instances)
@@ -121,7 +121,8 @@ def _kind(domain: str) -> Kind:
             "data": {"domain": domain, "column": "cell", "source": {"kind": "parquet", "path": "none"}},
         }
     )
-    return (images if domain == "images" else texts).kind(settings, Path())
+    kind: Kind = (images if domain == "images" else texts).kind(settings, Path())
+    return kind
 
 
 @cache

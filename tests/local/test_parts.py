@@ -288,6 +288,10 @@ class Bar:
 class Bars:
     law: Law = "coin"
 
+    @property
+    def least(self) -> int:
+        return 1
+
     def decode(self, cell: object) -> str | np.ndarray:
         if not isinstance(cell, np.ndarray):
             raise InstanceError(f"{cell!r} is no bar")

@@ -54,6 +54,10 @@ class Sentence:
 class Sentences:
     law: Law = "coin"
 
+    @property
+    def least(self) -> int:
+        return 1
+
     def decode(self, cell: object) -> str | np.ndarray:
         return np.asarray(cell)
 

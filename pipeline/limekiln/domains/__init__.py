@@ -36,6 +36,11 @@ class Domain(Protocol):
         """How lime draws the parts to hide."""
         ...
 
+    @property
+    def least(self) -> int:
+        """How few parts can still be explained."""
+        ...
+
     def decode(self, cell: object) -> str | np.ndarray:
         """The instance as the model gets it.
 

@@ -204,6 +204,8 @@ def join_traits(batches: Sequence[PartBatch]) -> Traits:
 def _ask(job: PartsJob, cell: object, key: int) -> _Asked:
     """Draws a row's masks and asks the model for what they leave, `batch` at a time."""
     parts = job.domain.decompose(cell, part_seed(job.seed, key))
+    if parts.size < job.domain.least:
+        raise InstanceError("it has a single part: there is nothing to compare it with")
     traits = parts.traits()  # first, since an encoder may refuse the row
     rng = np.random.default_rng([job.seed, key])
     drawn = masks.draw(parts.size, job.perturbations, rng, law=job.domain.law, design=job.design, width=job.width)

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile
 
 import image_cases as cases
 from limekiln.domains.images.decoding import decode, resize
@@ -208,3 +208,12 @@ def test_any_truncation_of_a_file_is_a_reason_and_never_another_error() -> None:
                 decode(data[:cut], RGB)
             except InstanceError as error:
                 assert str(error)  # noqa: PT017 - a file cut in its last bytes may still be whole
+
+
+def test_a_truncated_file_is_refused_also_where_a_library_has_it_filled_with_grey(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("PIL.ImageFile.LOAD_TRUNCATED_IMAGES", True)  # as importing weasyprint does
+    with pytest.raises(InstanceError, match="truncated or damaged"):
+        decode(PNG[: len(PNG) // 2], ImageSettings())
+    assert ImageFile.LOAD_TRUNCATED_IMAGES is True

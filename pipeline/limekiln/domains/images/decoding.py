@@ -2,10 +2,12 @@
 
 import io
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final, Literal
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from limekiln.domains.images import channels as ch
 from limekiln.domains.images.channels import Pixels
@@ -92,7 +94,7 @@ def _of_file(data: bytes, settings: ImageSettings) -> Pixels:
     if not data:
         raise InstanceError("the image file is empty")
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _whole_files():
             warnings.simplefilter("ignore")  # Pillow's about large images; the limit here is ours
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 _check_pixels(image.width * image.height, settings)
@@ -109,6 +111,16 @@ def _of_file(data: bytes, settings: ImageSettings) -> Pixels:
         raise InstanceError("the image has more pixels than any image can have here") from error
     except Exception as error:  # a damaged file makes Pillow's readers raise anything
         raise InstanceError(f"the image file is truncated or damaged: {str(error) or type(error).__name__}") from error
+
+
+@contextmanager
+def _whole_files() -> Iterator[None]:
+    """Truncated files are refused, though importing weasyprint has Pillow fill them with grey in the whole process."""
+    before, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, False
+    try:
+        yield
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = before
 
 
 def _upright(image: Image.Image) -> Pixels:

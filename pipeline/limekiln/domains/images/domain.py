@@ -37,6 +37,11 @@ class Images:
         return "coin"
 
     @property
+    def least(self) -> int:
+        """Of a single part, such as an image's one pixel, nothing can be told apart."""
+        return 2
+
+    @property
     def grid(self) -> tuple[int, int] | None:
         """Rows and columns of the grid; None for superpixels."""
         return self.settings.grid if self.settings.parts == "grid" else None
@@ -50,19 +55,14 @@ class Images:
         return decode(cell, self.settings)
 
     def decompose(self, cell: object, seed: int) -> Picture:
-        """An image in its parts.
+        """An image in its parts; one of a single pixel has one part.
 
         Raises:
-            InstanceError: as `decode`, or there is one part only, as in an image of a single pixel, or too many.
+            InstanceError: as `decode`, or there are too many superpixels.
             InputError: scikit-image is needed and not installed.
         """
         pixels = self.decode(cell)
         parts, cells = self._parts(pixels, seed)
-        if not parts.any():
-            height, width = parts.shape
-            raise InstanceError(
-                f"the image of {height} × {width} pixels has a single part: there is nothing to compare"
-            )
         return Picture(pixels, parts, self._hidden(pixels, parts), cells, self.encoder)
 
     def _parts(self, pixels: Pixels, seed: int) -> tuple[Codes, Index | None]:

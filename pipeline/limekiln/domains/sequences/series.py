@@ -77,6 +77,11 @@ class Sequences:
         """Each part is hidden by the toss of a coin, as an image's are."""
         return "coin"
 
+    @property
+    def least(self) -> int:
+        """Of a single span nothing can be told apart."""
+        return 2
+
     def decode(self, cell: object) -> np.ndarray:
         """The series as the model gets it, (T, C) as float64.
 

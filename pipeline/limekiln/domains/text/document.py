@@ -91,6 +91,11 @@ class Texts:
         """The number of hidden parts is uniform, as in lime's `LimeTextExplainer`."""
         return "size"
 
+    @property
+    def least(self) -> int:
+        """A text of one word is explained by it."""
+        return 1
+
     def decode(self, cell: object) -> str:
         """The text itself.
 
