@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from limekiln.values import Listener
 
 INTERRUPTED = 130
+_CLASSES_TOLD = 10
 
 app = typer.Typer(
     help="Global, class-specific explanation reports from local explanations.",
@@ -240,7 +241,8 @@ def _print_local(local: Any) -> None:
     from rich.text import Text
 
     console = Console()
-    for block in local.classes:
+    told = local.classes if local.task == "regression" else local.classes[:_CLASSES_TOLD]
+    for block in told:
         fit = "no variation to explain" if block.r2 is None else f"R² {block.r2:.2f}"
         title = f"{block.name}: model {block.predicted:.3f}, surrogate {block.surrogate:.3f}, {fit}"
         console.print(Text(title, style="bold"), soft_wrap=True)
@@ -254,6 +256,8 @@ def _print_local(local: Any) -> None:
             weight = Text(f"{direction} {f.weight:+.4f}")
             table.add_row(Text(f.feature), *([Text(f.raw)] if valued else []), weight)
         console.print(table)
+    if left := len(local.classes) - len(told):
+        console.print(f"and {left:,} classes that the model finds less likely")
 
 
 def _say(message: str) -> None:

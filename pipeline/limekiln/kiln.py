@@ -28,7 +28,7 @@ from limekiln.record import Manifest, ReportFacts, RunRecord
 from limekiln.report import html as html_report
 from limekiln.report import pdf as pdf_report
 from limekiln.report import view as report_view
-from limekiln.report.local import LocalClass, LocalView
+from limekiln.report.local import SHOWN, LocalClass, LocalView
 from limekiln.settings import Settings
 from limekiln.stages import Fired
 from limekiln.summary import Illustration, raw_text
@@ -188,8 +188,9 @@ def explain_row(config: LoadedConfig, key: str, listener: Listener = silent) -> 
         predicted, told = stages.one_row(inputs, settings, position, Bench(workers, listener))
     r2 = told.surrogates.r2[0]
     target = None if inputs.frame.target is None else inputs.frame.target.iloc[position]
-    pictured = told.illustrations or (Illustration(),) * len(predicted)
-    order = np.argsort(-predicted, kind="stable") if inputs.model.task == "classification" else range(len(predicted))
+    several = inputs.model.task == "regression"
+    order = range(len(predicted)) if several else np.argsort(-predicted, kind="stable").tolist()
+    pictured = {c: told.illustrate(c) for c in (order if several else order[:SHOWN])}
     classes = [
         LocalClass(
             name=inputs.model.classes[c],
@@ -197,9 +198,9 @@ def explain_row(config: LoadedConfig, key: str, listener: Listener = silent) -> 
             surrogate=float(told.at_row[c]),
             r2=None if np.isnan(r2[c]) else float(r2[c]),
             features=told.features[c],
-            marks=pictured[c].marks,
-            picture=pictured[c].png,
-            series=pictured[c].series,
+            marks=pictured.get(c, Illustration()).marks,
+            picture=pictured.get(c, Illustration()).png,
+            series=pictured.get(c, Illustration()).series,
         )
         for c in order
     ]

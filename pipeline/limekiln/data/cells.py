@@ -92,7 +92,10 @@ def in_memory(
         table["target"] = list(target)
     digest = hashlib.sha256(f"{len(rows)} {settings.domain}".encode())
     for row in rows:
-        content = row if isinstance(row, bytes) else np.asarray(row).tobytes()
+        # other values by their text: the bytes of an array of objects are addresses
+        content = (
+            row if isinstance(row, bytes) else row.tobytes() if isinstance(row, np.ndarray) else repr(row).encode()
+        )
         digest.update(f"\0{type(row).__name__} {np.shape(row)}\0".encode() + content)  # type: ignore[arg-type]  # any shape
     named = settings.model_copy(update={"column": name, "id": None, "target": None if target is None else "target"})
     return make(RawTable(table, digest.hexdigest(), place), named, Path())

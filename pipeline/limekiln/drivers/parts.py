@@ -109,7 +109,7 @@ class PartsDriver:
             surrogates=surrogates,
             at_row=surrogates.at(np.ones((1, parts.size)))[0],
             features=tuple(summary.part_features(names, weights) for weights in coef),
-            illustrations=tuple(self.kind.illustrate(parts, weights) for weights in coef),
+            illustrate=lambda output: self.kind.illustrate(parts, coef[output]),
         )
 
     def _illustrate(self, local: PartExplanations, i: int) -> Illustration:

@@ -29,6 +29,7 @@ from limekiln.local.tables import (
     split,
 )
 from limekiln.settings import Settings
+from limekiln.summary import Illustration
 from limekiln.values import Array, Failure, Index, concatenate
 
 ROWS_A_PREDICTION: Final = 4096
@@ -98,7 +99,7 @@ class TableDriver:
             features=tuple(
                 summary.local_features(vocabulary, frame, keys, coef, at_most=len(keys)) for coef in surrogates.coef[0]
             ),
-            illustrations=(),
+            illustrate=lambda _: Illustration(),
         )
 
     def _rows(self, positions: Index, predicted: Array, labels: Index) -> Rows:

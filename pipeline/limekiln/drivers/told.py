@@ -58,12 +58,19 @@ class Told:
 
 @dataclass(frozen=True)
 class OneRow:
-    """One row's surrogates for every output (1, C, d), and for each its features as a reader meets them."""
+    """One row, explained for every output.
+
+    Attributes:
+        surrogates: (1, C, d).
+        at_row: (C,) what they give at the row itself.
+        features: for each output its features as a reader meets them, heaviest first.
+        illustrate: shows the row with the weights of an output; drawn when asked, since there may be a thousand.
+    """
 
     surrogates: Surrogate
     at_row: Array
     features: tuple[tuple[LocalFeature, ...], ...]
-    illustrations: tuple[Illustration, ...]
+    illustrate: Callable[[int], Illustration]
 
 
 class Driver(Protocol):

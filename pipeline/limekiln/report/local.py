@@ -14,7 +14,8 @@ from limekiln.report.texts import Document
 from limekiln.report.voice import Domain, Voice, speak
 from limekiln.report.words import number
 
-_CLASSES: Final = 5
+SHOWN: Final = 5
+"""Classes on a row's page, the likeliest."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def render_local(view: LocalView) -> str:
         HTML with its styles, fonts and charts inside.
     """
     says = speak(view.task, view.output, view.unit, domain=view.domain, outputs=len(view.classes))
-    shown = view.classes if says.regression else view.classes[:_CLASSES]
+    shown = view.classes if says.regression else view.classes[:SHOWN]
     model = f"{view.model}, version {view.version}" if view.version else view.model
     template = environment().get_template("local.html.j2")
     return template.render(
