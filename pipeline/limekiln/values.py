@@ -25,16 +25,35 @@ Outputs = tuple[Array, list[tuple[int, str]]]
 """Predictions (n, C), NaN where a row failed, and those rows' positions with the reason."""
 
 
+@dataclass(frozen=True)
+class Fresh:
+    """Instances that are made each time a model is asked for them, which may then keep and change them: no copies.
+
+    Attributes:
+        count: n, how many there are.
+        make: gives those of a slice.
+    """
+
+    count: int
+    make: Callable[[slice], Instances]
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return self.count
+
+
 class Predictor(Protocol):
     """A model that a worker can get hold of: small to send, loaded where it is used."""
 
-    def predict_rows(self, instances: Instances) -> Outputs:
+    def predict_rows(self, instances: Instances | Fresh) -> Outputs:
         """Predicts each instance; one that cannot be predicted is a failure, not an exception."""
         ...
 
 
-def part(instances: Instances, start: int, stop: int) -> Instances:
-    """The instances from `start` to `stop`, as a copy that a model may write to."""
+def part(instances: Instances | Fresh, start: int, stop: int) -> Instances:
+    """The instances from `start` to `stop`, which a model may write to: a copy of those that are there already."""
+    if isinstance(instances, Fresh):
+        return instances.make(slice(start, stop))
     if isinstance(instances, pd.DataFrame):
         return instances.iloc[start:stop].copy()
     return list(instances[start:stop]) if isinstance(instances, list) else instances[start:stop].copy()

@@ -15,7 +15,7 @@ from limekiln.errors import InstanceError
 from limekiln.local import parts
 from limekiln.local.parts import Cells, CellsJob, PartBatch, PartsJob
 from limekiln.surrogate import RIDGE, Selection
-from limekiln.values import Array, Instances, Mask, Outputs, PartExplanations, Traits, concatenate
+from limekiln.values import Array, Fresh, Instances, Mask, Outputs, PartExplanations, Traits, concatenate, part
 
 FIELDS: Final = tuple(PartExplanations.__dataclass_fields__)
 TEXTS: Final = Texts(tokens="words", unit="bag", mask="", max_tokens=500)
@@ -29,9 +29,9 @@ class Model:
     function: Callable[[Instances], Array]
     calls: list[int] = field(default_factory=list)
 
-    def predict_rows(self, instances: Instances) -> Outputs:
+    def predict_rows(self, instances: Instances | Fresh) -> Outputs:
         self.calls.append(len(instances))
-        outputs = self.function(instances)
+        outputs = self.function(part(instances, 0, len(instances)))
         failed = np.flatnonzero(np.isnan(outputs).any(axis=1))
         return outputs, [(int(i), "no prediction") for i in failed]
 

@@ -15,7 +15,7 @@ from limekiln.kernels import default_width
 from limekiln.local import tables as local
 from limekiln.local.tables import FreshJob, Local, PooledJob, PoolJob, Rows
 from limekiln.surrogate import Selection
-from limekiln.values import Array, Instances, LocalExplanations, Outputs
+from limekiln.values import Array, Fresh, Instances, LocalExplanations, Outputs, part
 
 FIELDS: Final = tuple(LocalExplanations.__dataclass_fields__)
 SELECTIONS: Final[list[Selection]] = ["none", "highest_weights", "forward_selection", "lasso_path"]
@@ -28,7 +28,8 @@ class Model:
 
     function: Function
 
-    def predict_rows(self, frame: Instances) -> Outputs:
+    def predict_rows(self, instances: Instances | Fresh) -> Outputs:
+        frame = part(instances, 0, len(instances))
         assert isinstance(frame, pd.DataFrame)
         outputs = self.function(frame)
         failed = np.flatnonzero(np.isnan(outputs).any(axis=1))

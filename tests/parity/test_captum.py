@@ -10,7 +10,7 @@ import pytest
 from limekiln.domains.masks import Law
 from limekiln.local import parts
 from limekiln.local.parts import Cells, PartsJob
-from limekiln.values import Array, Instances, Mask, Outputs, Traits
+from limekiln.values import Array, Fresh, Instances, Mask, Outputs, Traits, part
 
 torch = pytest.importorskip("torch", reason="needs limekiln[torch]")
 attribution = pytest.importorskip("captum.attr", reason="needs captum, which the tests of parity install")
@@ -71,8 +71,9 @@ class Sentences:
 class Model:
     forward: Network
 
-    def predict_rows(self, instances: Instances) -> Outputs:
-        return self.forward(torch.as_tensor(np.asarray(instances))).numpy().astype(np.float64)[:, None], []
+    def predict_rows(self, instances: Instances | Fresh) -> Outputs:
+        asked = part(instances, 0, len(instances))
+        return self.forward(torch.as_tensor(np.asarray(asked))).numpy().astype(np.float64)[:, None], []
 
 
 def ours(forward: Network, width: float = 0.25) -> Array:

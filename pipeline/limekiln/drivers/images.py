@@ -17,7 +17,7 @@ from limekiln.settings import Settings
 from limekiln.summary import Illustration
 from limekiln.values import Array, Index, PartExplanations, Traits, plain_vocabulary
 
-_MEMORY = 32 * 2**20
+_MEMORY = 8 * 2**20  # about what caches hold: to compose more at once is slower, and few models gain by it
 _PIXEL_BYTES = 3
 _USUAL_SIDE = 224
 _PATCHES = 6

@@ -16,6 +16,7 @@ from limekiln.surrogate import Selection, Surrogate
 from limekiln.values import (
     Array,
     Failure,
+    Fresh,
     Index,
     Instances,
     Mask,
@@ -211,12 +212,16 @@ def _ask(job: PartsJob, cell: object, key: int) -> _Asked:
     drawn = masks.draw(parts.size, job.perturbations, rng, law=job.domain.law, design=job.design, width=job.width)
     outputs, error = [], ""
     for start in range(0, len(drawn.kept), job.batch):
-        answers, failed = job.model.predict_rows(parts.compose(drawn.kept[start : start + job.batch]))
+        answers, failed = job.model.predict_rows(_composed(parts, drawn.kept[start : start + job.batch]))
         outputs.append(answers)
         error = error or (failed[0][1] if failed else "")
     answered = np.concatenate(outputs)
     good = np.isfinite(answered).all(axis=1)
     return _Asked(parts, traits, drawn.kept[good], drawn.weights[good], answered[good], good.size, error)
+
+
+def _composed(parts: Decomposed, kept: Mask) -> Fresh:
+    return Fresh(len(kept), lambda some: parts.compose(kept[some]))
 
 
 def _fitted(job: PartsJob, asked: _Asked, predicted: Array, labels: slice) -> tuple[Surrogate, Array]:

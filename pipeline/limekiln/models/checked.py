@@ -11,7 +11,7 @@ from limekiln.errors import InputError, PredictionError, RunError
 from limekiln.models.model import Model, label_text
 from limekiln.models.quiet import quiet
 from limekiln.record import Notice
-from limekiln.values import Array, Instances, Outputs, chosen, part
+from limekiln.values import Array, Fresh, Instances, Outputs, chosen, part
 
 TOLERANCE: Final = 1e-6
 """How far a probability may lie outside 0 to 1, and a row's sum from 1."""
@@ -42,7 +42,7 @@ def predict_checked(model: Model, instances: Instances) -> Array:
     return outputs
 
 
-def predict_rows(model: Model, instances: Instances) -> Outputs:
+def predict_rows(model: Model, instances: Instances | Fresh) -> Outputs:
     """Predict each row that can be predicted.
 
     The whole batch is tried first; where the model raises, halves of it are, until the rows that it cannot
@@ -50,7 +50,7 @@ def predict_rows(model: Model, instances: Instances) -> Outputs:
 
     Args:
         model: the model.
-        instances: n of them; the model gets copies.
+        instances: n of them; the model gets copies, or ones made for it.
 
     Returns:
         (n, C) predictions, NaN in the rows that failed, and each such row's position with the reason.
@@ -130,7 +130,7 @@ def _is_noise(warning: warnings.WarningMessage) -> bool:
     return deprecated or "was fitted without feature names" in str(warning.message)
 
 
-def _asked(model: Model, instances: Instances, start: int, stop: int) -> Array:
+def _asked(model: Model, instances: Instances | Fresh, start: int, stop: int) -> Array:
     with quiet():
         answer = _called(model, part(instances, start, stop))
     return _shaped(model, answer, stop - start)

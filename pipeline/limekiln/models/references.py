@@ -9,7 +9,7 @@ from limekiln.models.checked import predict_rows
 from limekiln.models.loading import load
 from limekiln.models.model import Model, Output
 from limekiln.settings import ModelSource
-from limekiln.values import Instances, Outputs
+from limekiln.values import Fresh, Instances, Outputs
 
 _KEPT: Final = 4
 
@@ -38,7 +38,7 @@ class ModelRef:
         sha256 = self.resolve().sha256
         return replace(self, source=self.source.model_copy(update={"sha256": sha256}))
 
-    def predict_rows(self, instances: Instances) -> Outputs:
+    def predict_rows(self, instances: Instances | Fresh) -> Outputs:
         """Predict each instance; see `checked.predict_rows`."""
         return predict_rows(self.resolve(), instances)
 
@@ -53,7 +53,7 @@ class InMemory:
         """Give the model."""
         return self.model
 
-    def predict_rows(self, instances: Instances) -> Outputs:
+    def predict_rows(self, instances: Instances | Fresh) -> Outputs:
         """Predict each instance; see `checked.predict_rows`."""
         return predict_rows(self.model, instances)
 

@@ -21,7 +21,7 @@ def made(kind: str, shape: tuple[int, int, int], seed: int) -> Pixels:
 @settings(deadline=None, max_examples=60)
 @given(
     kind=st.sampled_from(TYPES),
-    shape=st.tuples(st.integers(1, 40), st.integers(1, 40), st.integers(1, 5)),
+    shape=st.tuples(st.integers(1, 70), st.integers(1, 70), st.integers(1, 5)),
     size=st.integers(1, 40),
     m=st.integers(0, 5),
     seed=st.integers(0, 999),
@@ -35,11 +35,24 @@ def test_both_ways_give_what_the_definition_says(
     kept = np.random.default_rng(seed).random((m, size)) < 0.5
     expected = cases.slowly(pixels, hidden, parts, kept).reshape(m, *shape)
     for found in (
-        composing.compose(composing.plan(pixels, hidden, parts), kept),
-        composing.compose_small(pixels, hidden, parts, kept),
+        Picture(pixels, parts, hidden).compose(kept),
+        composing.compose_pixels(pixels, hidden, parts, kept),
     ):
         assert found.dtype == pixels.dtype
         np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize(("size", "planned"), [(2, True), (60, True), (400, True), (4000, False)])
+def test_parts_of_any_size_are_composed(size: int, *, planned: bool) -> None:
+    pixels, hidden = cases.noise(71, 83), cases.noise(71, 83, seed=1)
+    side = np.sqrt(71 * 83 / size)
+    row, column = (np.arange(71) / side).astype(np.int32), (np.arange(83) / side).astype(np.int32)
+    parts = np.unique(row[:, None] * 1000 + column, return_inverse=True)[1].reshape(71, 83).astype(np.int32)
+    assert (composing.plan(pixels, hidden, parts) is not None) == planned
+    kept = np.random.default_rng(0).random((7, int(parts.max()) + 1)) < 0.5
+    np.testing.assert_array_equal(
+        Picture(pixels, parts, hidden).compose(kept), cases.slowly(pixels, hidden, parts, kept)
+    )
 
 
 def test_no_byte_overflows_where_an_image_is_darker_than_what_hides_it() -> None:

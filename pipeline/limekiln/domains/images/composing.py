@@ -1,27 +1,31 @@
 """An image with some of its parts hidden, many times over: the hot path of explaining images.
 
-An image is a run of bytes, cut into blocks of 32. A block inside one part is kept or hidden whole; the few at a
-border mix the parts they touch. So a composed image is `hidden ^ (mask & (pixels ^ hidden))` with a mask that is
-gathered block by block from a table of the parts' states: exact for any type of pixel, and without a loop
-over parts.
+An image is a run of bytes, cut into short blocks. A block that t parts touch can look in 2ᵗ ways, and t is mostly 1:
+all ways of all blocks are made once, and a composed image is then nothing but a choice of one way for each block.
+That is exact for any type of pixel, and has no loop over parts.
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from limekiln.domains.images.channels import Pixels
 from limekiln.values import Codes, Index, Mask
 
-Words = NDArray[np.uint64]
+Bytes = NDArray[np.uint8]
+T = TypeVar("T", bound=np.generic)
 
-_BLOCK: Final = 32
-_WORDS: Final = _BLOCK // 8
+_BLOCKS: Final = (32, 8)
+"""Bytes of a block; the shorter where parts are so small that too many would meet in a longer one."""
+_MEET: Final = 7
+"""Parts in a block at most, so that steps are bytes."""
+_MOST: Final = 8
+"""Bytes of all ways of all blocks, in bytes of the image."""
 _SMALL: Final = 4096
-"""Bytes of an image below which gathering single pixels costs less than the blocks' set-up."""
-_ALL: Final = np.uint64(2**64 - 1)
+"""Bytes of an image below which choosing single pixels costs less than the blocks' set-up."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,92 +34,89 @@ class Plan:
 
     Attributes:
         pixels: (H, W, C) the image.
-        hidden: (H, W, C) what hidden parts show.
-        size: d, how many parts there are.
-        entry: (b,) for each block the entry of the table that masks it: a part, or d + u for the u-th mixture.
-        layers: mixtures by the parts they touch: the first touched part of each and the bits (·, 4) it covers, then
-            the second, and so on. Mixtures of more parts come first, so a layer is a head of the one before.
-        difference: (b, 4) pixels ^ hidden.
+        ways: (w, B) what blocks can look like, those of one block after one another.
+        first: (b,) where each block's ways begin: there all its parts are hidden.
+        step: (b, d) how many ways on a block is where a part is kept: 2ʳ for the r-th part that touches it.
     """
 
     pixels: Pixels
-    hidden: Pixels
-    size: int
-    entry: Index
-    layers: tuple[tuple[Index, Words], ...]
-    difference: Words
+    ways: Bytes
+    first: Index
+    step: sparse.csr_array
 
 
-def plan(pixels: Pixels, hidden: Pixels, parts: Codes) -> Plan:
-    """Prepares an image (H, W, C) with parts (H, W) numbered 0 … d−1."""
-    size = int(parts.max()) + 1
+def plan(pixels: Pixels, hidden: Pixels, parts: Codes) -> Plan | None:
+    """Prepares an image (H, W, C) with parts (H, W) numbered 0 … d−1; None where too many parts are too small."""
+    if pixels.nbytes <= _SMALL:
+        return None
     of_bytes = np.repeat(parts.ravel(), pixels.shape[2] * pixels.itemsize)
-    owners = np.pad(of_bytes, (0, -len(of_bytes) % _BLOCK), mode="edge").reshape(-1, _BLOCK)
-    entry = owners[:, 0].astype(np.int64)
-    mixed = np.flatnonzero((owners != owners[:, :1]).any(axis=1))
-    mixtures, which = _distinct(owners[mixed])
-    entry[mixed] = size + which
-    return Plan(pixels, hidden, size, entry, _layers(mixtures), _words(pixels) ^ _words(hidden))
+    for size in _BLOCKS:
+        owners = _blocks(of_bytes, size)
+        ranks, touching = _ranks(owners)
+        count = 1 << touching
+        if touching.max() <= _MEET and count.sum() * size <= _MOST * pixels.nbytes:
+            break
+    else:
+        return None
+    first = np.cumsum(count) - count
+    block = np.repeat(np.arange(len(count)), count)
+    way = (np.arange(len(block)) - first[block]).astype(np.uint8)
+    shown = (way[:, None] >> ranks[block] & 1).astype(bool)
+    ways = np.where(shown, _blocks(_bytes(pixels), size)[block], _blocks(_bytes(hidden), size)[block])
+    rank = np.arange(touching.sum()) - np.repeat(np.cumsum(touching) - touching, touching)
+    blocks = np.repeat(np.arange(len(count)), touching)
+    step = sparse.csr_array(
+        (
+            (1 << rank).astype(np.uint8),
+            owners[blocks, (ranks[blocks] == rank[:, None]).argmax(axis=1)],
+            np.append(0, np.cumsum(touching)),
+        ),
+        shape=(len(count), int(parts.max()) + 1),
+    )
+    return Plan(pixels, ways, first, step)
 
 
 def compose(plan: Plan, kept: Mask) -> Pixels:
     """The image with the parts kept that `kept` (m, d) says, as (m, H, W, C) of the image's type."""
     out = np.empty((len(kept), *plan.pixels.shape), dtype=plan.pixels.dtype)
     flat = out.view(np.uint8).reshape(len(kept), plan.pixels.nbytes)
-    behind = np.ascontiguousarray(plan.hidden).reshape(-1).view(np.uint8)
-    masked = np.empty((len(plan.entry), _WORDS), dtype=np.uint64)
-    bits = masked.reshape(-1).view(np.uint8)[: len(behind)]
-    (owner, covered), *others = plan.layers
-    table = np.empty((plan.size + len(owner), _WORDS), dtype=np.uint64)
-    whole, mixed = table[: plan.size], table[plan.size :]
-    states = np.where(kept, _ALL, np.uint64(0))
-    for i, state in enumerate(states):
-        whole[:] = state[:, None]
-        np.take(whole, owner, axis=0, out=mixed, mode="clip")  # "clip" writes straight to `out`
-        mixed &= covered
-        for later, rest in others:
-            mixed[: len(later)] |= np.take(whole, later, axis=0, mode="clip") & rest
-        np.take(table, plan.entry, axis=0, out=masked, mode="clip")
-        masked &= plan.difference
-        np.bitwise_xor(bits, behind, out=flat[i])
+    steps = np.ascontiguousarray((plan.step @ kept.T.astype(np.uint8)).T)
+    size = plan.ways.shape[1]
+    whole, rest = divmod(plan.pixels.nbytes, size)
+    way = np.empty_like(plan.first)
+    for image, step in zip(flat, steps, strict=True):
+        np.add(plan.first, step, out=way)
+        # "clip" writes straight to `out`
+        plan.ways.take(way[:whole], axis=0, out=image[: whole * size].reshape(whole, size), mode="clip")
+        if rest:
+            image[whole * size :] = plan.ways[way[whole], :rest]
     return out
 
 
-def compose_small(pixels: Pixels, hidden: Pixels, parts: Codes, kept: Mask) -> Pixels:
-    """The same as `compose`, all at once: for images of few bytes."""
+def compose_pixels(pixels: Pixels, hidden: Pixels, parts: Codes, kept: Mask) -> Pixels:
+    """The same pixel by pixel: for small images, and for any parts."""
     return np.where(kept[:, parts][..., None], pixels, hidden)
 
 
-def is_small(pixels: Pixels) -> bool:
-    """Whether `compose_small` is the faster way."""
-    return pixels.nbytes <= _SMALL
+def _ranks(owners: Codes) -> tuple[Bytes, Index]:
+    """The rank of each byte's part among those of its block, as (b, B), and (b,) how many parts there are."""
+    ranks = np.zeros(owners.shape, dtype=np.uint8)
+    later = owners != owners[:, :1]
+    blocks = np.flatnonzero(later.any(axis=1))
+    later = later[blocks]
+    while len(blocks):  # each byte rises by one until its own part is the next
+        ranks[blocks] += later
+        here = owners[blocks]
+        later &= here != here[np.arange(len(here)), later.argmax(axis=1)][:, None]
+        some = later.any(axis=1)
+        blocks, later = blocks[some], later[some]
+    return ranks, ranks.max(axis=1).astype(np.int64) + 1
 
 
-def _distinct(rows: Codes) -> tuple[Codes, Index]:
-    """Distinct rows (u, 32), those with more distinct parts first, and (n,) which of them each row is."""
-    keys = np.ascontiguousarray(rows).view(f"S{rows.shape[1] * rows.itemsize}").ravel()
-    found, which = np.unique(keys, return_inverse=True)
-    distinct = np.frombuffer(found.tobytes(), dtype=rows.dtype).reshape(-1, rows.shape[1])
-    touched = (np.diff(np.sort(distinct, axis=1), axis=1) != 0).sum(axis=1)
-    order = np.argsort(-touched, kind="stable")
-    place = np.empty(len(order), dtype=np.int64)
-    place[order] = np.arange(len(order))
-    return distinct[order], place[which.ravel()]
+def _bytes(pixels: Pixels) -> Bytes:
+    return np.ascontiguousarray(pixels).reshape(-1).view(np.uint8)
 
 
-def _layers(mixtures: Codes) -> tuple[tuple[Index, Words], ...]:
-    layers: list[tuple[Index, Words]] = []
-    left = np.ones(mixtures.shape, dtype=bool)  # bytes that no layer covers yet
-    while len(mixtures) or not layers:
-        owner = mixtures[np.arange(len(mixtures)), left.argmax(axis=1)]
-        covered = mixtures == owner[:, None]
-        layers.append((owner.astype(np.int64), np.where(covered, np.uint8(255), np.uint8(0)).view(np.uint64)))
-        left &= ~covered
-        more = int(left.any(axis=1).sum())
-        mixtures, left = mixtures[:more], left[:more]
-    return tuple(layers)
-
-
-def _words(pixels: Pixels) -> Words:
-    flat = np.ascontiguousarray(pixels).reshape(-1).view(np.uint8)
-    return np.pad(flat, (0, -len(flat) % _BLOCK)).view(np.uint64).reshape(-1, _WORDS)
+def _blocks(flat: NDArray[T], size: int) -> NDArray[T]:
+    """A run in blocks of `size`; the last is filled up with the last value, so that no other part touches it."""
+    return np.pad(flat, (0, -len(flat) % size), mode="edge").reshape(-1, size)

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from limekiln.domains.images.channels import Pixels, Rgb, shown
+from limekiln.domains.images.channels import WHITE, Pixels, Rgb, shown
 from limekiln.domains.images.hiding import part_means
 from limekiln.domains.images.segments import skimage
 from limekiln.errors import InstanceError, LimekilnError
@@ -56,7 +56,7 @@ def describe(pixels: Pixels, parts: Codes, encoder: Encoder | None = None) -> np
     image = shown(pixels)
     if encoder is not None:
         return _encoded(encoder, patches(image, parts))
-    lab = skimage("data.images.concepts").color.rgb2lab(image)
+    lab = skimage("data.images.concepts").color.rgb2lab((image / np.float32(WHITE)).astype(np.float32))
     found = np.hstack([_colour(lab, parts), _texture(lab[:, :, 0], parts), _position(parts)])
     return found.astype(np.float32)
 
@@ -150,6 +150,7 @@ def _colour(lab: Array, parts: Codes) -> Array:
 
 
 def _texture(lightness: Array, parts: Codes) -> Array:
+    lightness = np.ascontiguousarray(lightness)
     dy, dx = ndimage.sobel(lightness, 0) / 8, ndimage.sobel(lightness, 1) / 8
     soft = ndimage.gaussian_filter(lightness, _COARSE)
     fine = np.hypot(dx, dy)

@@ -36,8 +36,8 @@ class Picture:
 
     def compose(self, kept: Mask) -> np.ndarray:
         """Images with the parts kept that `kept` (m, d) says: (m, H, W, C), in the type of the pixels."""
-        if composing.is_small(self.pixels):
-            return composing.compose_small(self.pixels, self.hidden, self.parts, kept)
+        if self._plan is None:
+            return composing.compose_pixels(self.pixels, self.hidden, self.parts, kept)
         return composing.compose(self._plan, kept)
 
     def traits(self) -> Traits:
@@ -54,5 +54,5 @@ class Picture:
         return {"descriptor": describe(self.pixels, self.parts, self.encoder)}
 
     @cached_property
-    def _plan(self) -> composing.Plan:
+    def _plan(self) -> composing.Plan | None:
         return composing.plan(self.pixels, self.hidden, self.parts)

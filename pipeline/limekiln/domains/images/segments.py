@@ -12,6 +12,8 @@ from limekiln.values import Codes, Index
 MOST: Final = 5000
 """Superpixels of an image; a local model on more is neither fast nor legible."""
 _COMPACTNESS: Final = 10.0
+_ROUNDS: Final = 5
+"""Of SLIC. On photographs five leave colours within superpixels as alike as ten do, in half the time."""
 _KERNEL_SIZE: Final = 4.0
 _MAX_DIST: Final = 200.0
 _RATIO: Final = 0.2
@@ -45,7 +47,7 @@ def grid(height: int, width: int, cells: tuple[int, int]) -> tuple[Codes, Index]
 def superpixels(image: Rgb, method: Literal["slic", "quickshift"], count: int, seed: int) -> Codes:
     """Superpixels of an image by scikit-image, numbered 0 … d−1.
 
-    SLIC (Achanta et al. 2012) with compactness 10; quickshift (Vedaldi & Soatto 2008) as lime sets it:
+    SLIC (Achanta et al. 2012) with compactness 10 and 5 rounds; quickshift (Vedaldi & Soatto 2008) as lime sets it:
     kernel_size 4, max_dist 200, ratio 0.2.
 
     Args:
@@ -64,7 +66,12 @@ def superpixels(image: Rgb, method: Literal["slic", "quickshift"], count: int, s
     segmentation = skimage(f"data.images.parts: {method}").segmentation
     if method == "slic":
         found = segmentation.slic(
-            image, n_segments=min(count, pixels), compactness=_COMPACTNESS, start_label=0, channel_axis=-1
+            image,
+            n_segments=min(count, pixels),
+            compactness=_COMPACTNESS,
+            max_num_iter=_ROUNDS,
+            start_label=0,
+            channel_axis=-1,
         )
     else:
         found = segmentation.quickshift(
