@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 _CLASSES_TOLD = 10
+_PARTS_TOLD = 12
 
 app = typer.Typer(
     help="Global, class-specific explanation reports from local explanations.",
@@ -251,11 +252,15 @@ def _print_local(local: Any) -> None:
         if valued := any(f.raw for f in block.features):
             table.add_column("value", overflow="fold")
         table.add_column("weight", justify="right", no_wrap=True)
-        for f in block.features:
+        ranked = sorted(block.features, key=lambda f: -abs(f.weight))
+        shown = ranked if local.domain == "tabular" else ranked[:_PARTS_TOLD]
+        for f in shown:
             direction = "▲" if f.weight > 0 else "▼" if f.weight < 0 else " "
             weight = Text(f"{direction} {f.weight:+.4f}")
             table.add_row(Text(f.feature), *([Text(f.raw)] if valued else []), weight)
         console.print(table)
+        if lighter := len(ranked) - len(shown):
+            console.print(f"and {lighter:,} lighter ones")
     if left := len(local.classes) - len(told):
         console.print(f"and {left:,} classes that the model finds less likely")
 

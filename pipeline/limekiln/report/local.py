@@ -16,6 +16,8 @@ from limekiln.report.words import number
 
 SHOWN: Final = 5
 """Classes on a row's page, the likeliest."""
+_PARTS: Final = 12
+"""Of a text, an image or a series, shown without a click."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,8 @@ class _Block:
     facts: tuple[tuple[str, str], ...]
     reliable: bool
     bars: tuple[LocalBar, ...]
+    rest: tuple[LocalBar, ...]
+    rest_label: str
     unit: Name
     document: Document | None
     image: Image | None
@@ -101,7 +105,8 @@ def render_local(view: LocalView) -> str:
 
 
 def _block(facts: LocalClass, view: LocalView, says: Voice) -> _Block:
-    ranked = sorted(facts.features, key=lambda f: -abs(f.weight))
+    bars = local_bars(sorted(facts.features, key=lambda f: -abs(f.weight)), says)
+    most = len(bars) if says.tabular else _PARTS
     alt = images.described(view.row, facts.name, facts.predicted, facts.features, says)
     return _Block(
         name=name(facts.name),
@@ -111,7 +116,9 @@ def _block(facts: LocalClass, view: LocalView, says: Voice) -> _Block:
             ("fidelity R²", number(facts.r2, 2)),
         ),
         reliable=facts.r2 is None or facts.r2 >= 0.5,  # noqa: PLR2004  the report's line for a reliable row
-        bars=local_bars(ranked, says),
+        bars=bars[:most],
+        rest=bars[most:],
+        rest_label=f"{len(bars[most:]):,} lighter {says.feature.of(len(bars[most:]))}",
         unit=says.axis(facts.name),
         document=texts.document(facts.marks, says),
         image=images.image(facts.picture, alt),

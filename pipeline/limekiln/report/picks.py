@@ -145,7 +145,8 @@ def shades(says: Voice) -> str:
     toward, against = ("raises the value", "lowers it") if says.regression else ("is for the class", "is against it")
     what = f"what {toward} is blue, what {against} orange and hatched"
     if says.domain == "images":
-        return f"Pictures: {what}; the stronger the tint, the heavier the part. The three heaviest are outlined."
+        tint = "the stronger the tint, the heavier the part"
+        return f"Pictures: the image, and beside it its parts: {what}; {tint}. The three heaviest are outlined."
     if says.domain == "sequences":
         return f"Series: the background of {what}; the darker, the heavier the span."
     return ""

@@ -98,7 +98,9 @@ def test_drawings_are_small_and_the_same_every_time() -> None:
     for cell in (cases.scene(500), cases.scene(40), cases.noise(3, 300), cases.noise(1, 1)):
         picture = domain.decompose(cell, 0)
         weights = np.random.default_rng(0).normal(size=picture.size)
-        assert max(size(images.overlay(picture, weights))) <= 240
+        width, height = size(images.overlay(picture, weights))
+        assert width <= 2 * 240 + 8
+        assert height <= 240
         assert images.overlay(picture, weights) == images.overlay(picture, weights)
         for part in {0, picture.size - 1}:
             assert max(size(images.patch(picture, part))) <= 72
@@ -114,6 +116,7 @@ def test_evidence_for_is_blue_and_against_is_orange_and_none_is_grey() -> None:
     pixels = np.full((90, 90, 3), 128, np.uint8)
     parts, cells = segments.grid(90, 90, (1, 3))
     drawn = cases.opened(images.overlay(Picture(pixels, parts, pixels, cells), np.array([2.0, -2.0, 0.0]))).astype(int)
+    drawn = tinted(drawn)
     third = drawn.shape[1] // 3
     left, middle, right = (drawn[10:-10, k * third + 10 : (k + 1) * third - 10] for k in range(3))
     assert (left[..., 2] > left[..., 0] + 60).all()
@@ -123,10 +126,36 @@ def test_evidence_for_is_blue_and_against_is_orange_and_none_is_grey() -> None:
     assert (np.ptp(right, axis=2) == 0).all()
 
 
-def test_weights_of_zero_draw_the_image_alone() -> None:
+def tinted(drawn: np.ndarray) -> np.ndarray:
+    """The right half of an overlay."""
+    return drawn[:, (drawn.shape[1] + 8) // 2 :]
+
+
+def test_weights_of_zero_tint_nothing() -> None:
     picture = images.fit(ImageSettings(parts="grid", grid=(2, 2))).decompose(cases.scene(20), 0)
     drawn = cases.opened(images.overlay(picture, np.zeros(4)))
-    assert (np.ptp(drawn, axis=2) == 0).all()
+    assert (np.ptp(tinted(drawn), axis=2) == 0).all()
+
+
+def test_the_image_stands_beside_its_tinted_self() -> None:
+    scene = cases.scene(120)
+    picture = images.fit(ImageSettings(segments=9)).decompose(scene, 0)
+    drawn = cases.opened(images.overlay(picture, np.arange(picture.size, dtype=float)))
+    np.testing.assert_array_equal(drawn[:, :240], scene.repeat(2, 0).repeat(2, 1))
+    assert (drawn[:, 240:248] == 255).all()
+
+
+def test_the_heaviest_superpixels_carry_their_numbers_and_cells_do_not() -> None:
+    pixels = np.full((120, 120, 3), 128, np.uint8)
+    parts, cells = segments.grid(120, 120, (2, 2))
+    weights = np.array([0.0, 0.0, 0.0, 1.0])
+    plain, numbered = (
+        tinted(cases.opened(images.overlay(Picture(pixels, parts, pixels, c), weights))) for c in (cells, None)
+    )
+    differ = (plain != numbered).any(axis=2)
+    assert differ[120:, 120:].any()
+    assert not differ[:120].any()
+    assert not differ[:, :120].any()
 
 
 def test_a_patch_shows_its_part_in_colour_and_the_rest_pale() -> None:

@@ -4,7 +4,7 @@ import io
 from typing import Final
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
 from limekiln.domains.images import channels as ch
@@ -17,6 +17,8 @@ AGAINST: Final = (0xD5, 0x5E, 0x00)
 """The hues of the report's charts (Okabe & Ito 2008), which colour-blind readers tell apart."""
 _INK: Final = (0x16, 0x20, 0x2A)
 _SIDE: Final = 240
+_GAP: Final = 8
+_NUMBER: Final = 14
 _PATCH: Final = 72
 _OUTLINED: Final = 3
 _STRONGEST: Final = 0.78
@@ -28,14 +30,15 @@ _CONTEXT: Final = 0.25
 
 
 def overlay(picture: Picture, weights: Array) -> bytes:
-    """The image in grey with its parts tinted: blue for the output, orange and hatched against it.
+    """The image, and beside it in grey with its parts tinted: blue for the output, orange and hatched against it.
 
     Args:
         picture: an image in d parts.
-        weights: (d,); the strongest has the fullest tint, and the three strongest are outlined.
+        weights: (d,); the strongest has the fullest tint. The three strongest are outlined, and superpixels
+            among them numbered from 1 on, since nothing else says where one lies.
 
     Returns:
-        A PNG of at most 240 pixels a side; the same bytes for the same input.
+        A PNG of at most 488 × 240 pixels; the same bytes for the same input.
     """
     image, parts = _fitted(shown(picture.pixels), picture.parts, _SIDE)
     largest = float(np.abs(weights).max()) or 1.0
@@ -49,7 +52,9 @@ def overlay(picture: Picture, weights: Array) -> bytes:
     order = np.lexsort((np.arange(len(weights)), -np.abs(weights)))
     strongest = [int(part) for part in order[:_OUTLINED] if weights[part] != 0]
     drawn[_outline(parts, strongest)] = _INK
-    return _png(drawn)
+    if picture.cells is None:
+        drawn = _numbered(drawn, parts, strongest)
+    return _png(np.concatenate([image, np.full((len(image), _GAP, 3), ch.WHITE, np.uint8), drawn], axis=1))
 
 
 def patch(picture: Picture, part: int) -> bytes:
@@ -84,6 +89,19 @@ def _fitted(image: Rgb, parts: Codes, side: int) -> tuple[Rgb, Codes]:
     # a part's pixel is the one under the small pixel's centre
     rows, columns = (2 * np.arange(tall) + 1) * height // (2 * tall), (2 * np.arange(wide) + 1) * width // (2 * wide)
     return small, parts[rows[:, None], columns]
+
+
+def _numbered(image: Rgb, parts: Codes, chosen: list[int]) -> Rgb:
+    """The image with some parts' numbers, each where its part is widest."""
+    drawn = Image.fromarray(image)
+    pen = ImageDraw.Draw(drawn)
+    font = ImageFont.load_default(size=_NUMBER)
+    for part in chosen:
+        depth = ndimage.distance_transform_edt(np.pad(parts == part, 1))[1:-1, 1:-1]
+        y, x = np.unravel_index(int(depth.argmax()), depth.shape)
+        place = (float(x), float(y))
+        pen.text(place, f"{part + 1}", fill=_INK, font=font, anchor="mm", stroke_width=2, stroke_fill=(ch.WHITE,) * 3)
+    return np.asarray(drawn)
 
 
 def _outline(parts: Codes, chosen: list[int]) -> np.ndarray:
