@@ -20,6 +20,7 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 
+from limekiln.aggregate.folds import FoldTally
 from limekiln.errors import RunError
 from limekiln.local.parts import PartBatch
 from limekiln.local.tables import Batch, PredictedPart
@@ -27,7 +28,7 @@ from limekiln.values import Failure, LocalExplanations, Outputs, PartExplanation
 
 Arrays = dict[str, np.ndarray]
 
-_TRAIT: Final = "trait."
+_MORE: Final = "more."
 
 
 class Checkpoint(Protocol):
@@ -158,10 +159,10 @@ def _part_in(arrays: Arrays) -> PredictedPart:
 
 def _batch_out(batch: Batch | PartBatch) -> Arrays:
     facts = {"failures": [asdict(f) for f in batch.failures], "model_rows": batch.model_rows, "refused": batch.refused}
-    traits = batch.traits if isinstance(batch, PartBatch) else {}
+    more = batch.traits if isinstance(batch, PartBatch) else vars(batch.folds)
     return {
         **vars(batch.explanations),
-        **{f"{_TRAIT}{name}": array for name, array in traits.items()},
+        **{f"{_MORE}{name}": array for name, array in more.items()},
         "facts": _text(facts),
     }
 
@@ -169,11 +170,11 @@ def _batch_out(batch: Batch | PartBatch) -> Arrays:
 def _batch_in(arrays: Arrays) -> Batch | PartBatch:
     facts = _value(arrays.pop("facts"))
     failures = tuple(Failure(**f) for f in facts["failures"])
-    traits = {name.removeprefix(_TRAIT): arrays.pop(name) for name in list(arrays) if name.startswith(_TRAIT)}
+    more = {name.removeprefix(_MORE): arrays.pop(name) for name in list(arrays) if name.startswith(_MORE)}
     if "sizes" in arrays:
         explained = PartExplanations(**arrays)
-        return PartBatch(explained, traits, failures, facts["model_rows"], facts["refused"])
-    return Batch(LocalExplanations(**arrays), failures, facts["model_rows"], facts["refused"])
+        return PartBatch(explained, more, failures, facts["model_rows"], facts["refused"])
+    return Batch(LocalExplanations(**arrays), FoldTally(**more), failures, facts["model_rows"], facts["refused"])
 
 
 _CODECS: Final[Mapping[str, tuple[Callable[[Any], Arrays], Callable[[Arrays], Any]]]] = {

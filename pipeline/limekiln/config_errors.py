@@ -16,8 +16,6 @@ LATER_KEYS: Final = frozenset(
     {
         "gates",
         "data.redact",
-        "aggregate.confidence",
-        "aggregate.indifference",
         "aggregate.until_decided",
         "aggregate.max_rows",
     }

@@ -1,6 +1,6 @@
 """Class importances of a data set: NormLIME per class and over all, by feature and by value."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -10,10 +10,28 @@ import pandas as pd
 from limekiln import matrix
 from limekiln.aggregate import normlime
 from limekiln.aggregate.normlime import Scores, Tally
+from limekiln.aggregate.spread import ScoreName
+from limekiln.certify import Certain
 from limekiln.record import ALL_CLASSES, TABLES
 from limekiln.values import Explanations, Index, Vocabulary
 
 _EVERY_FEATURE: Final = 1000
+_UNSURE: Final[Mapping[str, None]] = dict.fromkeys(
+    (
+        "rank_low",
+        "rank_high",
+        "tied",
+        "se_rows",
+        "se_pool",
+        "debiased",
+        "share_low",
+        "share_high",
+        "weighted_low",
+        "weighted_high",
+        "ci_low",
+        "ci_high",
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -37,6 +55,8 @@ class Ranked:
     keys: Index
     scores: Scores
     ranks: Index
+    score: ScoreName
+    certain: Certain | None = None
 
 
 def tally(vocabulary: Vocabulary, explained: Explanations, n_classes: int) -> tuple[ClassTally, ...]:
@@ -49,9 +69,7 @@ def tally(vocabulary: Vocabulary, explained: Explanations, n_classes: int) -> tu
     return tuple(tallies)
 
 
-def rank(
-    tallies: tuple[ClassTally, ...], classes: tuple[str, ...], score: Literal["weighted", "share"], min_support: int
-) -> list[Ranked]:
+def rank(tallies: tuple[ClassTally, ...], classes: tuple[str, ...], score: ScoreName, min_support: int) -> list[Ranked]:
     """All classes together (`*`) first, then each class; at each, features and then values.
 
     Every feature is ranked, used or not; of values, and of a large vocabulary's words, only those that some
@@ -67,7 +85,7 @@ def rank(
             every = level == "feature" and len(scored.support) <= _EVERY_FEATURE
             keys = np.arange(len(scored.support)) if every else np.flatnonzero(scored.support)
             order = normlime.ranks(getattr(scored, score)[keys], scored.support[keys], min_support)
-            ranked.append(Ranked(name, level, keys, scored, order))  # type: ignore[arg-type]  # a literal pair above
+            ranked.append(Ranked(name, level, keys, scored, order, score))  # type: ignore[arg-type]  # a literal pair above
     return ranked
 
 
@@ -76,6 +94,7 @@ def rows_of(ranked: Ranked, vocabulary: Vocabulary) -> Iterator[dict[str, object
     whole = ranked.level == "feature"
     named = [(f, None) for f in vocabulary.features] if whole else matrix.names(vocabulary)
     s = ranked.scores
+    sure = {} if ranked.certain is None else _sure(ranked.certain, ranked.score)
     for position in np.argsort(ranked.ranks):
         key = int(ranked.keys[position])
         feature, value = named[key]
@@ -85,8 +104,6 @@ def rows_of(ranked: Ranked, vocabulary: Vocabulary) -> Iterator[dict[str, object
             "feature": feature,
             "value": value,
             "rank": int(ranked.ranks[position]),
-            "rank_low": None,
-            "rank_high": None,
             "share": float(s.share[key]),
             "weighted": float(s.weighted[key]),
             "positive": float(s.positive[key]),
@@ -94,13 +111,34 @@ def rows_of(ranked: Ranked, vocabulary: Vocabulary) -> Iterator[dict[str, object
             "sign_consistency": float(s.sign_consistency[key]),
             "support": int(s.support[key]),
             "pick_importance": float(s.pick_importance[key]),
-            "ci_low": None,
-            "ci_high": None,
+            "average": float(s.average[key]),
+            "mean_absolute": float(s.mean_absolute[key]),
+            **sure.get(int(position), _UNSURE),
         }
+
+
+def _sure(c: Certain, score: ScoreName) -> dict[int, dict[str, object]]:
+    """The columns that certainty fills, by the position of the key in its ranking."""
+    rows: dict[int, dict[str, object]] = {}
+    for i, position in enumerate(c.order):
+        limits = {f"{s}_{end}": float(c.bounds[s][e][i]) for s in c.bounds for e, end in enumerate(("low", "high"))}
+        rows[int(position)] = {
+            "rank_low": int(c.intervals.rank_low[i]),
+            "rank_high": int(c.intervals.rank_high[i]),
+            "tied": int(c.intervals.tied[i]),
+            "se_rows": float(c.intervals.se_rows[i]),
+            "se_pool": float(c.intervals.se_pool[i]),
+            "debiased": None if c.debiased is None else float(c.debiased[i]),
+            **limits,
+            "ci_low": limits[f"{score}_low"],
+            "ci_high": limits[f"{score}_high"],
+        }
+    return rows
 
 
 def table(ranked: list[Ranked], vocabulary: Vocabulary) -> pd.DataFrame:
     """`importances.parquet`: every class, level and key."""
-    rows = [row for r in ranked for row in rows_of(r, vocabulary)]
-    whole = {"rank_low": "Int64", "rank_high": "Int64", "ci_low": "Float64", "ci_high": "Float64"}
-    return pd.DataFrame(rows, columns=list(TABLES["importances"])).astype(whole)
+    made = pd.DataFrame([row for r in ranked for row in rows_of(r, vocabulary)])
+    types = dict.fromkeys(("rank_low", "rank_high", "tied"), "Int64")
+    numbers = (c for c in _UNSURE if c not in types)
+    return made[list(TABLES["importances"])].astype(types | dict.fromkeys(numbers, "Float64"))

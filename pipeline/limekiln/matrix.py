@@ -122,4 +122,6 @@ def _keyed(local: LocalExplanations | PartExplanations, weights: sparse.csr_arra
         surrogate=local.surrogate,
         predicted=local.predicted,
         r2=local.r2,
+        vsi=local.vsi,
+        csi=local.csi,
     )

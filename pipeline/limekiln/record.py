@@ -16,13 +16,19 @@ ALL_CLASSES: Final = "*"
 """The class name that stands for all classes together, in tables and results."""
 
 TABLES: Final[Mapping[str, tuple[str, ...]]] = {
-    # rank_low, rank_high, ci_low, ci_high hold no value where no interval was computed
+    # from rank_low on there is no value where no interval was computed; ci is of the score that ranks; tied numbers the
+    # groups of features that follow each other and cannot be told apart
     "importances": (
-        "class", "level", "feature", "value", "rank", "rank_low", "rank_high", "share", "weighted",
-        "positive", "negative", "sign_consistency", "support", "pick_importance", "ci_low", "ci_high",
+        "class", "level", "feature", "value", "rank", "share", "weighted", "positive", "negative", "sign_consistency",
+        "support", "pick_importance", "average", "mean_absolute", "rank_low", "rank_high", "ci_low", "ci_high", "tied",
+        "share_low", "share_high", "weighted_low", "weighted_high", "se_rows", "se_pool", "debiased",
     ),
     "explanations": ("row", "class", "feature", "value", "weight"),
-    "rows": ("row", "class", "predicted", "surrogate", "intercept", "r2", "perturbations", "target", "flags"),
+    # vsi and csi hold no value where stability was not measured; trust is usable, low_fidelity or unstable
+    "rows": (
+        "row", "class", "predicted", "surrogate", "intercept", "r2", "vsi", "csi", "trust", "perturbations", "target",
+        "flags",
+    ),
     "picks": ("scope", "order", "row", "gain", "coverage", "upper_bound"),
     "certificates": ("scope", "feature", "value", "importance", "dual", "covered"),
     "failures": ("row", "stage", "error"),
@@ -127,6 +133,8 @@ class MethodFacts(_Stored):
     min_support: int
     top: int
     budget: int
+    confidence: float = 0.95
+    indifference: float = 0.01
 
 
 class Counts(_Stored):
@@ -167,6 +175,82 @@ class Score(_Stored):
     support: int
     pick_importance: float
     supported: bool
+    average: float = 0.0
+    mean_absolute: float = 0.0
+    rank_low: int | None = None
+    rank_high: int | None = None
+    tied: int | None = None
+    ci_low: float | None = None
+    ci_high: float | None = None
+    se_rows: float | None = None
+    se_pool: float | None = None
+    debiased: float | None = None
+
+
+class OpenPair(_Stored):
+    """Two features whose order is open: the difference in standard errors, and what would settle it.
+
+    `growth` is how many times rows and perturbations it would take to settle it if the difference stays, None where
+    no number would; `pool_share` is the share of the difference's variance that more perturbations would remove.
+    """
+
+    first: str
+    second: str
+    z: float
+    growth: float | None
+    pool_share: float
+
+
+class Certificate(_Stored):
+    """Whether the order of a class's first `top` features is decided (docs/explanation/how-sure.md).
+
+    Of `pairs` pairs asked about, `separated` have a sure order, `tied` differ by no more than the indifference,
+    `n_open` are open; `open` names those hardest to settle, hardest first. `alpha` is the probability of error that
+    this class had, at look number `look`, over `rows` explanations and `folds` folds of the perturbations.
+    """
+
+    verdict: Literal["decided", "undecided", "too few rows"]
+    top: int
+    alpha: float
+    look: int
+    rows: int
+    folds: int | None
+    pairs: int
+    separated: int
+    tied: int
+    n_open: int
+    open: tuple[OpenPair, ...]
+
+
+class Trust(_Stored):
+    """How many explanations are usable, and the ranking by those alone beside the ranking by all.
+
+    `low_fidelity` have an R² under 0.5, `unstable` a VSI under 0.8 with enough fidelity. `ranking` names the first
+    features by the usable ones; `overlap` is the share of the first features that both rankings hold; both are
+    empty where too few are usable.
+    """
+
+    usable: int
+    low_fidelity: int
+    unstable: int
+    stability_measured: bool
+    ranking: tuple[str, ...]
+    overlap: float | None
+
+
+class View(_Stored):
+    """Another global score from the same weights beside the one that ranks, for one class.
+
+    `rank_correlation` is Spearman's, `overlap` the share of the first features that both have; `moved` is the feature
+    among the first of either that differs most, with its rank by the score that ranks and by the other.
+    """
+
+    score: str
+    rank_correlation: float
+    overlap: float
+    moved: str | None
+    moved_from: int
+    moved_to: int
 
 
 class ClassFacts(_Stored):
@@ -178,6 +262,9 @@ class ClassFacts(_Stored):
     n_features: int
     features: tuple[Score, ...]
     values: tuple[Score, ...]
+    certificate: Certificate | None = None
+    trust: Trust | None = None
+    views: tuple[View, ...] = ()
 
 
 class LocalFeature(_Stored):

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from limekiln import importances, sample, summary
+from limekiln import certainty, importances, sample, summary
+from limekiln.aggregate.folds import FOLDS
 from limekiln.bench import Bench
+from limekiln.certainty import Asked
 from limekiln.data.frame import Frame
 from limekiln.drivers import Driver, Inputs, OneRow, Told, driver
 from limekiln.errors import InputError, RunError
@@ -53,6 +55,8 @@ def fire(inputs: Inputs, settings: Settings, bench: Bench) -> Fired:
         ranked = importances.rank(
             tallies, inputs.model.classes, settings.aggregate.score, settings.aggregate.min_support
         )
+        asked = _asked(settings, len(chosen.rows) / len(inputs.frame.features))
+        ranked = certainty.measure(ranked, told.vocabulary, told.explanations, told.folds, asked)
     with bench.clock.stage("pick"):
         picks = summary.choose(explained, settings.pick.budget, per_class=settings.pick.per_class)
         members = sorted({int(m) for p in picks for m in p.members})
@@ -68,7 +72,11 @@ def fire(inputs: Inputs, settings: Settings, bench: Bench) -> Fired:
         raise RunError(f"rows were lost: {counts}; this is a defect of limekiln")
     accuracy, accuracy_notices = summary.accuracy(explained)
     class_facts = summary.class_facts(
-        explained, ranked, top=settings.aggregate.top, min_support=settings.aggregate.min_support
+        explained,
+        ranked,
+        top=settings.aggregate.top,
+        min_support=settings.aggregate.min_support,
+        folds=None if told.folds is None else FOLDS,
     )
     notices = [*inputs.frame.notices, *inputs.model.notices, *told.notices, *accuracy_notices]
     results = Results(
@@ -128,6 +136,19 @@ def _explain(way: Driver, model: Model, rows: Index, predicted: Array) -> Told:
     n = len(model.classes)
     labels = np.tile(np.arange(n), len(rows))
     return way.explain(np.repeat(rows, n), np.repeat(predicted, n, axis=0), labels)
+
+
+def _asked(settings: Settings, explained: float) -> Asked:
+    a = settings.aggregate
+    return Asked(
+        score=a.score,
+        confidence=a.confidence,
+        indifference=a.indifference,
+        top=a.top,
+        min_support=a.min_support,
+        explained=explained,
+        shared=settings.pool != "none",
+    )
 
 
 def _strata(frame: Frame, stratify: str) -> Strata:
@@ -221,4 +242,6 @@ def _method_facts(settings: Settings, told: Told) -> MethodFacts:
         min_support=settings.aggregate.min_support,
         top=settings.aggregate.top,
         budget=settings.pick.budget,
+        confidence=settings.aggregate.confidence,
+        indifference=settings.aggregate.indifference,
     )

@@ -7,18 +7,20 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from limekiln import importances, matrix, representatives
+from limekiln import importances, matrix, representatives, trust, views
 from limekiln.domains.tabular.space import Space
 from limekiln.importances import Ranked
 from limekiln.record import (
     ALL_CLASSES,
     TABLES,
+    Certificate,
     ClassFacts,
     FeatureFacts,
     Fidelity,
     LocalFeature,
     Mark,
     Notice,
+    OpenPair,
     Pick,
     PickedRow,
     SampleFacts,
@@ -30,11 +32,9 @@ from limekiln.representatives import Representatives
 from limekiln.sample import Sample
 from limekiln.values import Array, Explanations, Failure, Index, Vocabulary
 
-LOW_FIDELITY: Final = 0.5
-"""A surrogate with a weighted R² under this explains less than half of the model's local variation."""
-
 _LOCAL_FEATURES: Final = 30
 _NEW_KEYS_NAMED: Final = 5
+_OPEN_PAIRS: Final = 10
 
 
 @dataclass(frozen=True)
@@ -118,17 +118,23 @@ def fidelity(r2: Array) -> Fidelity:
     if not len(known):
         return Fidelity(median=None, p05=None, p95=None, below_half=None)
     p05, median, p95 = (float(q) for q in np.percentile(known, [5, 50, 95]))
-    return Fidelity(median=median, p05=p05, p95=p95, below_half=float((known < LOW_FIDELITY).mean()))
+    return Fidelity(median=median, p05=p05, p95=p95, below_half=float((known < trust.LOW_FIDELITY).mean()))
 
 
-def class_facts(e: Explained, ranked: list[Ranked], *, top: int, min_support: int) -> tuple[ClassFacts, ...]:
-    """`*` first, then each class, with the `top` features and values of each."""
+def class_facts(
+    e: Explained, ranked: list[Ranked], *, top: int, min_support: int, folds: int | None
+) -> tuple[ClassFacts, ...]:
+    """`*` first, then each class, with the `top` features and values of each.
+
+    `folds` is how many the perturbations were split into; None where they were not.
+    """
     by_class: dict[str, dict[str, Ranked]] = {}
     for r in ranked:
         by_class.setdefault(r.class_name, {})[r.level] = r
     facts = []
+    other = views.compare(ranked, e.vocabulary, top, min_support)
     for name, levels in by_class.items():
-        mine = _rows_of_class(e, name)
+        mine = rows_of_class(e, name)
         values = levels.get("value")
         facts.append(
             ClassFacts(
@@ -138,6 +144,9 @@ def class_facts(e: Explained, ranked: list[Ranked], *, top: int, min_support: in
                 n_features=len(e.vocabulary.features),
                 features=_top(levels["feature"], e.vocabulary, top, min_support),
                 values=() if values is None else _top(values, e.vocabulary, top, min_support),
+                certificate=_certificate(levels["feature"], e.vocabulary, len(mine), folds),
+                trust=trust.facts(e.vocabulary, e.local, mine, levels["feature"], top=top, min_support=min_support),
+                views=other.get(name, ()),
             )
         )
     return tuple(facts)
@@ -148,7 +157,7 @@ def choose(e: Explained, budget: int, *, per_class: bool) -> list[Representative
     scopes = [] if e.several else [ALL_CLASSES]
     if e.several or (per_class and len(e.classes) > 1):
         scopes += e.classes
-    members = {scope: _rows_of_class(e, scope) for scope in scopes}
+    members = {scope: rows_of_class(e, scope) for scope in scopes}
     return [representatives.choose(e.vocabulary, e.local, m, scope, budget) for scope, m in members.items() if len(m)]
 
 
@@ -186,7 +195,8 @@ def accuracy(e: Explained) -> tuple[float | None, list[Notice]]:
     return right / len(known), []
 
 
-def _rows_of_class(e: Explained, name: str) -> Index:
+def rows_of_class(e: Explained, name: str) -> Index:
+    """Positions of the rows explained for a class, or of all."""
     if name == ALL_CLASSES:
         return np.arange(len(e.local.rows))
     return np.flatnonzero(e.local.labels == e.classes.index(name))
@@ -197,6 +207,35 @@ def _top(ranked: Ranked, vocabulary: Vocabulary, top: int, min_support: int) -> 
     rows = [row for _, row in zip(range(top), importances.rows_of(ranked, vocabulary), strict=False)]
     scores: list[dict[str, Any]] = [{k: v for k, v in row.items() if k in kept} for row in rows]
     return tuple(Score(**s, supported=s["support"] >= min_support) for s in scores)
+
+
+def _certificate(ranked: Ranked, vocabulary: Vocabulary, rows: int, folds: int | None) -> Certificate | None:
+    if ranked.certain is None:
+        return None
+    decision = ranked.certain.decision
+    named = [vocabulary.features[ranked.keys[position]] for position in ranked.certain.order]
+    return Certificate(
+        verdict=decision.verdict,
+        top=decision.top,
+        alpha=decision.alpha,
+        look=1,
+        rows=rows,
+        folds=folds,
+        pairs=decision.pairs,
+        separated=decision.separated,
+        tied=decision.tied,
+        n_open=len(decision.open),
+        open=tuple(
+            OpenPair(
+                first=named[p.first],
+                second=named[p.second],
+                z=p.z,
+                growth=p.growth if np.isfinite(p.growth) else None,
+                pool_share=p.pool_share,
+            )
+            for p in decision.open[:_OPEN_PAIRS]
+        ),
+    )
 
 
 def _picked_row(e: Explained, chosen: Representatives, order: int, shown: Mapping[int, Illustration]) -> PickedRow:
@@ -284,7 +323,7 @@ def _explanations(e: Explained) -> pd.DataFrame:
 
 def _rows(e: Explained) -> pd.DataFrame:
     r2 = e.local.r2
-    flags = np.where(np.isnan(r2), "constant_output", np.where(r2 < LOW_FIDELITY, "low_fidelity", ""))
+    flags = np.where(np.isnan(r2), "constant_output", np.where(r2 < trust.LOW_FIDELITY, "low_fidelity", ""))
     return pd.DataFrame(
         {
             "row": e.row_keys,
@@ -293,6 +332,9 @@ def _rows(e: Explained) -> pd.DataFrame:
             "surrogate": e.local.surrogate,
             "intercept": e.local.intercept,
             "r2": r2,
+            "vsi": e.local.vsi,
+            "csi": e.local.csi,
+            "trust": trust.NAMES[trust.judge(e.local)],
             "perturbations": np.full(len(r2), e.perturbations, dtype=np.int64),
             "target": pd.array(e.targets if e.targets is not None else [None] * len(r2), dtype="str"),
             "flags": flags,

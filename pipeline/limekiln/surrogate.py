@@ -132,6 +132,20 @@ def fit(m: Moments, mask: Mask | None = None, ridge: float = RIDGE) -> Surrogate
     return Surrogate(coef, m.y_mean - np.einsum("bcd,bd->bc", coef, m.z_mean), r2)
 
 
+def standard_errors(m: Moments, fitted: Surrogate, ridge: float = RIDGE) -> Array:
+    """Standard errors (B, C, d) of ridge coefficients, 0 where a feature was not used.
+
+    σ²·diag(AGA) with A = (G + αI)⁻¹ and σ² = Σwr²/(Σw − d − 1): weights count as numbers of rows, as in Visani et al.
+    (arXiv:2001.11757).
+    """
+    d = m.z_mean.shape[1]
+    A = np.linalg.inv(m.gram + ridge * np.eye(d))
+    spread = (A @ m.gram * A).sum(axis=2)  # A is symmetric
+    residual = np.where(m.y_square > 0, (1 - np.nan_to_num(fitted.r2)) * m.y_square, 0.0)
+    variance = residual / np.maximum(m.weight - d - 1, 1.0)[:, None]
+    return np.where(fitted.coef != 0, np.sqrt(np.maximum(variance[:, :, None] * spread[:, None, :], 0.0)), 0.0)
+
+
 def _forward_selection(m: Moments, k: int) -> Mask:
     """K times adds the feature that raises the unpenalised fit's weighted R² most; ties to the first.
 

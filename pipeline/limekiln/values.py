@@ -94,6 +94,7 @@ class LocalExplanations:
         surrogate: (n,) the surrogates' predictions for the row itself.
         predicted: (n,) the model's predictions for the row itself.
         r2: (n,) weighted R² of the surrogates; NaN where the model's output did not vary.
+        vsi, csi: (n,) agreement of repeats, see `stability`; NaN where it was not measured.
     """
 
     rows: Index
@@ -104,6 +105,8 @@ class LocalExplanations:
     surrogate: Array
     predicted: Array
     r2: Array
+    vsi: Array
+    csi: Array
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,7 @@ class PartExplanations:
     Attributes:
         sizes: (n,) how many parts each has; Σ sizes = N.
         weights: (N,) the surrogates' coefficients, row after row.
-        rows, labels, intercept, surrogate, predicted, r2: as in `LocalExplanations`.
+        rows, labels, intercept, surrogate, predicted, r2, vsi, csi: as in `LocalExplanations`.
     """
 
     rows: Index
@@ -124,6 +127,8 @@ class PartExplanations:
     surrogate: Array
     predicted: Array
     r2: Array
+    vsi: Array
+    csi: Array
 
 
 Joined = TypeVar("Joined", LocalExplanations, PartExplanations)
@@ -172,7 +177,7 @@ class Explanations:
 
     Attributes:
         weights: (n, K) CSR; column indices sorted, each once; a weight of 0 may be stored.
-        rows, labels, intercept, surrogate, predicted, r2: as in `LocalExplanations`.
+        rows, labels, intercept, surrogate, predicted, r2, vsi, csi: as in `LocalExplanations`.
     """
 
     rows: Index
@@ -182,6 +187,8 @@ class Explanations:
     surrogate: Array
     predicted: Array
     r2: Array
+    vsi: Array
+    csi: Array
 
     def entries(self, i: int) -> tuple[Index, Array]:
         """Keys and weights of row i."""

@@ -48,7 +48,8 @@ class Scores:
 
     `sign_consistency` = |positive − negative|/share: 1 when every row agrees on the direction, 0 when they
     cancel. `pick_importance` is SP-LIME's I = √Σ|w| (Ribeiro et al. 2016, section 4), which grows with
-    frequency where NormLIME's means do not.
+    frequency where NormLIME's means do not. `average` is GALE's mean |w| over the rows that use a key (van der
+    Linden et al. 2019, arXiv:1907.03039), `mean_absolute` the mean over all rows.
     """
 
     support: Index
@@ -58,6 +59,8 @@ class Scores:
     negative: Array
     sign_consistency: Array
     pick_importance: Array
+    average: Array
+    mean_absolute: Array
 
 
 def tally(weights: sparse.csr_array) -> Tally:
@@ -95,6 +98,8 @@ def scores(t: Tally) -> Scores:
         negative=negative,
         sign_consistency=np.divide(balance, share, out=np.zeros_like(share), where=share > 0),
         pick_importance=np.sqrt(t.absolute),
+        average=t.absolute / count,
+        mean_absolute=t.absolute / max(t.rows, 1),
     )
 
 

@@ -81,6 +81,7 @@ class TableDriver:
             explanations=matrix.of_table(self.space, local),
             failures=tuple(failed.values()),
             refused=pool_refused + sum(o.refused for o in outcomes),
+            folds=sum((o.folds for o in outcomes[1:]), start=outcomes[0].folds),
             width=self._local().width,
             features=summary.feature_facts(self.space, self.inputs.frame.features),
         )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from limekiln.aggregate.folds import FoldTally
 from limekiln.data.frame import Frame
 from limekiln.models import Model
 from limekiln.record import FeatureFacts, Layout, LocalFeature, Notice
@@ -40,6 +41,7 @@ class Told:
         notices: what a reader should know.
         illustrate: shows the explained row at a position of `explanations`.
         concepts: pictures of the features, where they are concepts.
+        folds: tallies of the explanations as folds of the perturbations are left out; None where they have none.
     """
 
     vocabulary: Vocabulary
@@ -54,6 +56,7 @@ class Told:
     notices: tuple[Notice, ...] = ()
     illustrate: Callable[[int], Illustration] | None = None
     concepts: Mapping[str, Sequence[bytes]] = field(default_factory=dict)
+    folds: FoldTally | None = None
 
 
 @dataclass(frozen=True)

@@ -260,6 +260,8 @@ def _explanations(batch: Cells, fitted: list[tuple[int, Surrogate, Array]]) -> P
         surrogate=each([at[0, 0] for _, _, at in fitted]),
         predicted=batch.predicted[kept, labels],
         r2=each([model.r2[0, 0] for _, model, _ in fitted]),
+        vsi=np.full(len(fitted), np.nan),
+        csi=np.full(len(fitted), np.nan),
     )
 
 

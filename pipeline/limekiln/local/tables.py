@@ -5,18 +5,22 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from limekiln import surrogate
+from limekiln import stability, surrogate
+from limekiln.aggregate import folds
+from limekiln.aggregate.folds import FOLDS, FoldTally
 from limekiln.domains.tabular import pool as pools
 from limekiln.domains.tabular import space as spaces
 from limekiln.domains.tabular.pool import Pool
 from limekiln.domains.tabular.space import Perturbed, Space
-from limekiln.surrogate import Selection, Surrogate
+from limekiln.surrogate import Moments, Selection, Surrogate
 from limekiln.values import Array, Codes, Failure, Index, LocalExplanations, Outputs, Predictor, batches
 
 POOL_PART = 4096
 """Perturbed rows drawn and predicted at once; a constant, since a model's last bits may depend on it."""
 
 _ALL = slice(None)
+_REPEATS = 4
+"""Quarters of the perturbations, as repeats of the same explanation."""
 
 
 @dataclass(frozen=True)
@@ -98,12 +102,30 @@ class PredictedPart:
 
 @dataclass(frozen=True)
 class Batch:
-    """The outcome of a batch: explanations, failures, and how many rows the model was asked for and refused."""
+    """The outcome of a batch: explanations, failures, and how many rows the model was asked for and refused.
+
+    `folds` tallies the explanations as folds of the perturbations are left out.
+    """
 
     explanations: LocalExplanations
+    folds: FoldTally
     failures: tuple[Failure, ...]
     model_rows: int
     refused: int = 0
+
+
+@dataclass(frozen=True)
+class _Fits:
+    """One row's surrogates: weights (d,), and those without each fold (G, d) and from each half alone (2, d)."""
+
+    weights: Array
+    intercept: float
+    at_row: float
+    r2: float
+    without: Array
+    halves: Array
+    vsi: float
+    csi: float
 
 
 def predict_batch(model: Predictor, frame: pd.DataFrame) -> Outputs:
@@ -138,24 +160,17 @@ def split(batch: Rows, size: int) -> list[Rows]:
 
 def explain_pooled(job: PooledJob, batch: Rows) -> Batch:
     """Explains rows from the shared pool. Rows with equal codes share their moments over the pool."""
-    seen: dict[bytes, Array] = {}
-    only_codes = job.local.space.matched.all()
-
-    def moments_of(i: int) -> Array:
-        measured = b"" if only_codes else batch.numbers[i].tobytes()
-        key = batch.codes[i].tobytes() + measured + bytes(batch.labels[i : i + 1])
-        if key not in seen:
-            seen[key] = _raw(job.local, job.pool, batch, i, int(batch.labels[i]))
-        return seen[key]
-
-    raw = np.stack([moments_of(i) for i in range(len(batch.rows))])
-    offset = job.pool.offset[batch.labels]
-    return Batch(_explain(job.local, batch, raw, offset), (), 0)
+    fits: list[_Fits | None] = [None] * len(batch.rows)
+    for alike in _alike(job.local.space, batch):
+        raw = _raw(job.local, job.pool, batch, alike[0], int(batch.labels[alike[0]]))
+        for i in alike:
+            fits[i] = _fits(job.local, _take(batch, np.array([i])), raw, job.pool.offset[batch.labels[i]])
+    return _batch(batch, [f for f in fits if f is not None], (), 0, 0)
 
 
 def explain_fresh(job: FreshJob, batch: Rows) -> Batch:
     """Explains each row from perturbations of its own, seeded by the run's seed and the row's key."""
-    kept, raw, offsets, failures, refused, drawn = [], [], [], [], 0, 0
+    kept, fits, failures, refused, drawn = [], [], [], 0, 0
     own: Pool | None = None
     for i, row in enumerate(batch.rows):
         if i == 0 or row != batch.rows[i - 1]:  # a row that is explained for several outputs is asked for once
@@ -170,43 +185,86 @@ def explain_fresh(job: FreshJob, batch: Rows) -> Batch:
         if own is None:
             continue
         label = int(batch.labels[i])
-        raw.append(_raw(job.local, own, batch, i, label))
-        offsets.append(own.offset[label])
+        raw = _raw(job.local, own, batch, i, label)
+        fits.append(_fits(job.local, _take(batch, np.array([i])), raw, own.offset[label]))
         kept.append(i)
     rows = _take(batch, np.array(kept, dtype=np.int64))
-    size = 2 + batch.codes.shape[1]
-    stacked = np.stack(raw) if raw else np.empty((0, size, size))
-    explained = _explain(job.local, rows, stacked, np.array(offsets))
-    return Batch(explained, tuple(failures), job.perturbations * drawn, refused)
+    return _batch(rows, fits, tuple(failures), job.perturbations * drawn, refused)
 
 
 def explain_all_classes(job: PooledJob | FreshJob, row: Rows) -> tuple[Surrogate, Array]:
     """One row's surrogates for every class, (1, C, d), and its own interpretable values (1, d)."""
     pool = job.pool if isinstance(job, PooledJob) else join_pool(job.local.space, [_row_part(job, int(row.keys[0]))])
-    raw = _raw(job.local, pool, row, 0, _ALL)[None]
+    raw = _raw(job.local, pool, row, 0, _ALL).sum(axis=0)[None]
     own = _own(job.local, row, raw)
     fitted = _fit(job.local, raw, own, row.predicted - pool.offset)
     return Surrogate(fitted.coef, fitted.intercept + pool.offset, fitted.r2), own
 
 
 def _raw(local: Local, pool: Pool, batch: Rows, i: int, labels: slice | int) -> Array:
-    return pools.raw_moments(pool, local.space, batch.codes[i], batch.numbers[i], labels=labels, width=local.width)
-
-
-def _explain(local: Local, batch: Rows, raw: Array, offset: Array) -> LocalExplanations:
-    own = _own(local, batch, raw)
-    predicted = np.take_along_axis(batch.predicted, batch.labels[:, None], axis=1)
-    fitted = _fit(local, raw, own, predicted - offset[:, None])
-    return LocalExplanations(
-        rows=batch.rows,
-        labels=batch.labels,
-        codes=batch.codes,
-        weights=fitted.coef[:, 0],
-        intercept=fitted.intercept[:, 0] + offset,
-        surrogate=fitted.at(own)[:, 0] + offset,
-        predicted=predicted[:, 0],
-        r2=fitted.r2[:, 0],
+    return pools.raw_moments(
+        pool, local.space, batch.codes[i], batch.numbers[i], labels=labels, width=local.width, folds=FOLDS
     )
+
+
+def _alike(space: Space, batch: Rows) -> list[list[int]]:
+    """The rows that see the pool alike, which share their moments over it; groups in the order of their first rows."""
+    only_codes = space.matched.all()
+    groups: dict[bytes, list[int]] = {}
+    for i in range(len(batch.rows)):
+        measured = b"" if only_codes else batch.numbers[i].tobytes()
+        groups.setdefault(batch.codes[i].tobytes() + measured + bytes(batch.labels[i : i + 1]), []).append(i)
+    return list(groups.values())
+
+
+def _fits(local: Local, row: Rows, raw: Array, offset: float) -> _Fits:
+    """One row's surrogates from its moments over the folds (G, p, p): from all, without each fold, from parts alone."""
+    whole = raw.sum(axis=0)
+    quarters, halves = (raw.reshape(n, -1, *whole.shape).sum(axis=1) for n in (_REPEATS, 2))
+    every = np.concatenate([whole[None], whole - raw, quarters, halves])
+    alike = _take(row, np.zeros(len(every), dtype=np.int64))
+    own = _own(local, alike, every)
+    m = _moments(every, own, alike.predicted[:, alike.labels[:1]] - offset)
+    fitted = surrogate.fit(m, surrogate.select(m, local.selection, local.features, own))
+    coef = fitted.coef[:, 0]
+    parts = slice(1 + len(raw), 1 + len(raw) + _REPEATS)
+    error = surrogate.standard_errors(m, fitted)[parts, 0]
+    return _Fits(
+        weights=coef[0],
+        intercept=float(fitted.intercept[0, 0] + offset),
+        at_row=float(fitted.at(own)[0, 0] + offset),
+        r2=float(fitted.r2[0, 0]),
+        without=coef[1 : 1 + len(raw)],
+        halves=coef[parts.stop :],
+        vsi=stability.variables(coef[parts]),
+        csi=stability.coefficients(coef[parts], error),
+    )
+
+
+def _batch(rows: Rows, fits: list[_Fits], failures: tuple[Failure, ...], model_rows: int, refused: int) -> Batch:
+    d = rows.codes.shape[1]
+
+    def stacked(name: str, *shape: int) -> Array:
+        values = [getattr(f, name) for f in fits]
+        return np.array(values, dtype=np.float64).reshape(len(fits), *shape)
+
+    weights = stacked("weights", d)
+    explained = LocalExplanations(
+        rows=rows.rows,
+        labels=rows.labels,
+        codes=rows.codes,
+        weights=weights,
+        intercept=stacked("intercept"),
+        surrogate=stacked("at_row"),
+        predicted=np.take_along_axis(rows.predicted, rows.labels[:, None], axis=1)[:, 0],
+        r2=stacked("r2"),
+        vsi=stacked("vsi"),
+        csi=stacked("csi"),
+    )
+    tallied = folds.tally(
+        stacked("without", FOLDS, d), stacked("halves", 2, d), weights, rows.labels, rows.predicted.shape[1]
+    )
+    return Batch(explained, tallied, failures, model_rows, refused)
 
 
 def _own(local: Local, batch: Rows, raw: Array) -> Array:
@@ -221,10 +279,14 @@ def _own(local: Local, batch: Rows, raw: Array) -> Array:
 
 
 def _fit(local: Local, raw: Array, own: Array, outputs: Array) -> Surrogate:
-    """Adds the row itself to its neighbourhood, at distance 0 and so with weight 1, and fits."""
-    itself = np.concatenate([np.ones((len(own), 1)), own, outputs], axis=1)
-    m = surrogate.centre(raw + itself[:, :, None] * itself[:, None, :], own.shape[1])
+    m = _moments(raw, own, outputs)
     return surrogate.fit(m, surrogate.select(m, local.selection, local.features, own))
+
+
+def _moments(raw: Array, own: Array, outputs: Array) -> Moments:
+    """Adds the row itself to its neighbourhood, at distance 0 and so with weight 1."""
+    itself = np.concatenate([np.ones((len(own), 1)), own, outputs], axis=1)
+    return surrogate.centre(raw + itself[:, :, None] * itself[:, None, :], own.shape[1])
 
 
 def _row_part(job: FreshJob, key: int) -> PredictedPart:

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, replace
 
 from limekiln.record import ALL_CLASSES, ClassFacts, Pick, Results, RunRecord, Score
-from limekiln.report import images, picture, planes
+from limekiln.report import certainty, images, picture, planes
 from limekiln.report.names import Name, Sentence, between, join, name, say
 from limekiln.report.picture import Picture
 from limekiln.report.ranking import used
@@ -161,6 +161,8 @@ def sure(results: Results, says: Voice) -> tuple[Sentence, ...]:
     if results.counts.failed:
         failed = says.row.count(results.counts.failed)
         lines.append(say(f"{failed} of {results.counts.requested:,} could not be explained; section 5 lists them."))
+    if (line := certainty.line(results, says)) is not None:
+        lines.append(line)
     pick = main_pick(results)
     if pick is not None and pick.rows:
         lines.append(certificate(pick, says))

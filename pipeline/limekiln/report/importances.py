@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from limekiln.record import ALL_CLASSES, ClassFacts, Results, RunRecord, Score
-from limekiln.report import images, planes, texts, vocabulary
+from limekiln.report import certainty, images, planes, texts, vocabulary
 from limekiln.report.figures import Bar, stacked_bar
 from limekiln.report.heat import Heat, draw
 from limekiln.report.images import Image
@@ -57,6 +57,7 @@ class ClassSection:
     title: Name
     unit: Name
     intro: Sentence
+    sure: tuple[Sentence, ...]
     map: Map | None
     words: Words | None
     features: tuple[ScoreRow, ...]
@@ -109,6 +110,7 @@ def build(record: RunRecord) -> Importances:
             title=class_name(c.name),
             unit=says.axis(c.name) if results.method.score == "weighted" else Name(""),
             intro=_intro(c, says),
+            sure=certainty.verdict(c, results, says) if found else (),
             map=planes.draw(layout, net, c.name, end, says) if layout and found else None,
             words=vocabulary.build(table, c, results, says, carried) if says.domain == "text" and found else None,
             features=_rows(c, used(c.features), feature_top, ink),
@@ -223,7 +225,7 @@ def _rows(facts: ClassFacts, scores: Sequence[Score], top: float, ink: _Ink) -> 
         printed = "" if interval is None else f"{number(interval[0], places)} to {number(interval[1], places)}"
         rows.append(
             ScoreRow(
-                rank=f"{s.rank}",
+                rank=certainty.ranks(s),
                 feature=name(s.feature),
                 value=None if s.value is None else name(s.value),
                 bar=stacked_bar(

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from limekiln.record import ALL_CLASSES, RunRecord
+from limekiln.report import certainty
+from limekiln.report.certainty import Ledger
 from limekiln.report.figures import Histogram, histogram
 from limekiln.report.names import Name, Sentence, name, say
 from limekiln.report.voice import Voice, class_name, fit_words, reading_order, voice, without_rows
@@ -53,6 +55,7 @@ class Reliability:
     failures: tuple[FailureRow, ...]
     failures_more: str
     failures_intro: str
+    ledger: Ledger | None
 
 
 def build(record: RunRecord) -> Reliability:
@@ -103,6 +106,7 @@ def build(record: RunRecord) -> Reliability:
             if counts.failed
             else f"No {says.row.one} failed."
         ),
+        ledger=certainty.ledger(results, says),
     )
 
 

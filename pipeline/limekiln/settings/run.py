@@ -100,6 +100,15 @@ class AggregateSettings(Section):
         le=2**53,
         description="Features with fewer explanations than this rank after all others of their class.",
     )
+    confidence: float = Field(
+        default=0.95, ge=0.5, lt=1, description="Of intervals, rank intervals, and the certificates of all classes."
+    )
+    indifference: float = Field(
+        default=0.01,
+        ge=0,
+        lt=1,
+        description="Two features whose scores differ by no more than this share of all scores count as tied.",
+    )
 
 
 class PickSettings(Section):

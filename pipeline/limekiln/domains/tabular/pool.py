@@ -5,6 +5,7 @@ codes match does. So one pool, predicted once, serves every row (docs/explanatio
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -78,10 +79,13 @@ def own_values(space: Space, codes: Codes, numbers: Array) -> Array:
     return np.where(row_matched(space, codes), 1.0, numbers)
 
 
-def raw_moments(pool: Pool, space: Space, codes: Codes, numbers: Array, *, labels: slice | int, width: float) -> Array:
-    """Kernel-weighted moments of (1, z, y) over the pool, (p, p) with p = 1 + d + number of labels.
+def raw_moments(
+    pool: Pool, space: Space, codes: Codes, numbers: Array, *, labels: slice | int, width: float, folds: int
+) -> Array:
+    """Kernel-weighted moments of (1, z, y) over each fold of the pool, (G, p, p) with p = 1 + d + number of labels.
 
-    One row at a time through a product of one shape: a row's moments have the same bits in any batch.
+    One row at a time through products of one shape: a row's moments have the same bits in any batch. Folds follow one
+    another in the pool, and are equal in size up to one row.
     """
     Z, distance = neighbourhood(pool, space, codes, numbers)
     root = exponential(distance, width * np.sqrt(2.0))  # the square root of the kernel
@@ -91,4 +95,5 @@ def raw_moments(pool: Pool, space: Space, codes: Codes, numbers: Array, *, label
     augmented[0] = root
     np.multiply(Z, root, out=augmented[1 : 1 + d])
     np.multiply(outputs, root, out=augmented[1 + d :])
-    return augmented @ augmented.T
+    edges = np.linspace(0, root.size, folds + 1).astype(np.int64)
+    return np.stack([augmented[:, s:e] @ augmented[:, s:e].T for s, e in pairwise(edges)])

@@ -1,0 +1,126 @@
+"""How sure the rankings of a run are: intervals and a verdict for every class, by feature.
+
+The mathematics is in `aggregate.spread` and `certify`; this says which rows, features and errors go into it.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+from scipy import sparse
+
+from limekiln import certify, matrix
+from limekiln.aggregate import folds, spread
+from limekiln.aggregate.folds import FoldTally
+from limekiln.aggregate.spread import ScoreName, Spread
+from limekiln.certify import Certain
+from limekiln.importances import Ranked
+from limekiln.record import ALL_CLASSES
+from limekiln.values import Explanations, Vocabulary
+
+_COMPARED: Final = 512
+"""Features of a class that are compared pair by pair, those that rank first; the others get no intervals."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the intervals are about.
+
+    Attributes:
+        score: the score that ranks.
+        confidence: of intervals, and of the certificates of all classes together.
+        indifference: see `certify.decide`.
+        top: how much of each ranking shall be decided.
+        min_support: features with fewer explanations are not compared.
+        explained: the share of the population that was explained.
+        shared: whether all rows share their perturbations.
+        look: how many times, this one included, the ranking was looked at.
+    """
+
+    score: ScoreName
+    confidence: float
+    indifference: float
+    top: int
+    min_support: int
+    explained: float
+    shared: bool
+    look: int = 1
+
+
+def measure(
+    ranked: list[Ranked], vocabulary: Vocabulary, explained: Explanations, tally: FoldTally | None, asked: Asked
+) -> list[Ranked]:
+    """The rankings of features with their intervals and verdicts; those of values as they are.
+
+    Args:
+        ranked: from `importances.rank`, of all classes.
+        vocabulary: of the explanations.
+        explained: all explained rows.
+        tally: as folds are left out; None where perturbations have no folds, and rows count as drawn from more like
+            them even where all were explained, since their noise must come from their differences.
+        asked: see there.
+    """
+    weights = matrix.by_feature(vocabulary, explained.weights)
+    classes = [r.class_name for r in ranked if r.level == "feature" and r.class_name != ALL_CLASSES]
+    used = [name for c, name in enumerate(classes) if (explained.labels == c).any()]
+    error = certify.error_at(asked.look, 1 - asked.confidence) if asked.look > 1 else 1 - asked.confidence
+    alpha = error / (len(used) + (len(used) > 1))
+    found = []
+    for r in ranked:
+        together = r.class_name == ALL_CLASSES
+        if r.level == "feature" and (together or r.class_name in used):
+            c = 0 if together else classes.index(r.class_name)
+            members = np.arange(len(explained.rows)) if together else np.flatnonzero(explained.labels == c)
+            tallied = None if tally is None else folds.together(tally) if together else tally
+            folded = None if tallied is None else _OfClass(tallied, c)
+            found.append(replace(r, certain=_certain(r, weights[members], folded, asked, alpha)))
+        else:
+            found.append(r)
+    return found
+
+
+@dataclass(frozen=True)
+class _OfClass:
+    """One class's share of a tally."""
+
+    tally: FoldTally
+    class_: int
+
+
+def _certain(
+    r: Ranked, weights: sparse.csr_array, folded: _OfClass | None, asked: Asked, alpha: float
+) -> Certain | None:
+    order = np.argsort(r.ranks, kind="stable")
+    order = order[r.scores.support[r.keys[order]] >= asked.min_support][:_COMPARED]
+    if not len(order) or weights.shape[0] < 2:  # noqa: PLR2004 - one row has no spread
+        return None
+    keys = r.keys[order]
+
+    def spread_of(score: ScoreName) -> Spread:
+        explained = asked.explained if folded is not None else 0.0
+        return spread.combine(
+            spread.by_rows(weights, keys, score, explained),
+            None if folded is None else spread.by_folds(folded.tally, folded.class_, keys, score),
+            n=weights.shape[0],
+            folds=folds.FOLDS,
+            shared=asked.shared,
+            explained=explained,
+        )
+
+    spreads = {score: spread_of(score) for score in ("weighted", "share")}
+    scores = {score: getattr(r.scores, score)[keys] for score in spreads}
+    support = np.maximum(r.scores.support, 1)
+    return Certain(
+        order=order,
+        intervals=certify.intervals(scores[asked.score], spreads[asked.score], asked.confidence),
+        bounds={s: certify.bounds(scores[s], spreads[s], asked.confidence) for s in spreads},
+        decision=certify.decide(
+            scores[asked.score],
+            spreads[asked.score],
+            top=asked.top,
+            alpha=alpha,
+            indifference=asked.indifference,
+            rows=weights.shape[0],
+        ),
+        debiased=None if folded is None else (folded.tally.product[folded.class_] / support)[keys],
+    )
