@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from limekiln import checkpoint
+from limekiln.aggregate.folds import FoldTally
 from limekiln.errors import RunError
 from limekiln.local.parts import PartBatch
 from limekiln.local.tables import Batch, PredictedPart
@@ -20,18 +21,23 @@ EXPLANATIONS = LocalExplanations(
     surrogate=np.array([0.6, 0.2]),
     predicted=np.array([0.61, 0.19]),
     r2=np.array([0.9, np.nan]),
+    vsi=np.array([0.8, 1.0]),
+    csi=np.array([1.0, np.nan]),
 )
+TALLY = FoldTally(*np.random.default_rng(0).normal(size=(3, 2, 20, 2)), product=np.array([[0.1, -0.2], [np.pi, 0.0]]))
 
 
 def test_a_batch_comes_back_bit_for_bit(tmp_path: Path) -> None:
     kept = checkpoint.Kept(tmp_path)
-    kept.save("explain", 7, Batch(EXPLANATIONS, (Failure(9, "perturb", 'said "no"\0\nß'),), 40))
+    kept.save("explain", 7, Batch(EXPLANATIONS, TALLY, (Failure(9, "perturb", 'said "no"\0\nß'),), 40))
     back = kept.load("explain", 7)
     assert back is not None
     for name, array in vars(EXPLANATIONS).items():
         returned = getattr(back.explanations, name)
         assert returned.dtype == array.dtype
         assert returned.tobytes() == array.tobytes()
+    for name, array in vars(TALLY).items():
+        assert getattr(back.folds, name).tobytes() == array.tobytes()
     assert back.failures == (Failure(9, "perturb", 'said "no"\0\nß'),)
     assert back.model_rows == 40
 
@@ -46,6 +52,8 @@ def test_a_batch_of_texts_comes_back_with_the_names_of_their_parts(tmp_path: Pat
         surrogate=np.array([0.6, 0.2]),
         predicted=np.array([0.61, 0.19]),
         r2=np.array([0.9, np.nan]),
+        vsi=np.full(2, np.nan),
+        csi=np.full(2, np.nan),
     )
     traits = {"word": np.array(["straße", "日本", "x"]), "capped": np.array([False, False, True])}
     kept = checkpoint.Kept(tmp_path)
@@ -66,7 +74,7 @@ def test_a_batch_of_texts_comes_back_with_the_names_of_their_parts(tmp_path: Pat
 
 def test_a_batch_without_an_explained_text_comes_back(tmp_path: Path) -> None:
     nothing, none = np.empty(0), np.empty(0, dtype=np.int64)
-    told = PartExplanations(none, none, none, nothing, nothing, nothing, nothing, nothing)
+    told = PartExplanations(none, none, none, *[nothing] * 7)
     kept = checkpoint.Kept(tmp_path)
     kept.save("explain", 0, PartBatch(told, {}, (Failure(0, "decompose", "why"),), 0, 0))
     back = kept.load("explain", 0)

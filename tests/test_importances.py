@@ -24,7 +24,7 @@ def explained(n: int = 150) -> tuple[Space, LocalExplanations]:
     weights[:, 2] = 0.0
     labels, nothing = rng.integers(0, 2, n), np.zeros(n)
     codes = spaces.encode(space, frame)
-    return space, LocalExplanations(np.arange(n), labels, codes, weights, nothing, nothing, nothing, nothing)
+    return space, LocalExplanations(np.arange(n), labels, codes, weights, *[nothing] * 6)
 
 
 def tallied(space: Space, local: LocalExplanations) -> tuple[ClassTally, ...]:
@@ -105,7 +105,7 @@ def words(n_words: int, used: list[int]) -> tuple[Vocabulary, Explanations]:
     nothing = np.zeros(2)
     weights = by_key(np.array([[2.0] * len(used), [-1.0] * len(used)]), np.array([used, used]), n_words)
     labels = np.zeros(2, dtype=np.int64)
-    explained = Explanations(np.arange(2), labels, weights, *[nothing] * 4)
+    explained = Explanations(np.arange(2), labels, weights, *[nothing] * 6)
     return plain_vocabulary([f"w{i:05d}" for i in range(n_words)]), explained
 
 

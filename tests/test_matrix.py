@@ -67,7 +67,7 @@ def told(s: Space, weights: Array) -> LocalExplanations:
     n = len(weights)
     nothing = np.zeros(n)
     codes = spaces.encode(s, frame().iloc[:n])
-    return LocalExplanations(np.arange(n), np.zeros(n, dtype=np.int64), codes, weights, *[nothing] * 4)
+    return LocalExplanations(np.arange(n), np.zeros(n, dtype=np.int64), codes, weights, *[nothing] * 6)
 
 
 def test_a_tables_weights_stand_at_their_values_and_add_up_to_their_columns() -> None:
@@ -107,7 +107,7 @@ def parts(sizes: list[int], weights: list[float]) -> PartExplanations:
     n = len(sizes)
     nothing = np.zeros(n)
     labels = np.zeros(n, dtype=np.int64)
-    return PartExplanations(np.arange(n), labels, np.array(sizes), np.array(weights), *[nothing] * 4)
+    return PartExplanations(np.arange(n), labels, np.array(sizes), np.array(weights), *[nothing] * 6)
 
 
 def test_parts_of_one_feature_add_up() -> None:

@@ -45,7 +45,7 @@ def explanations(space: Space, table: pd.DataFrame, weights: Array) -> LocalExpl
     n = len(table)
     rows, nothing = np.arange(n), np.zeros(n)
     codes = spaces.encode(space, table)
-    return LocalExplanations(rows, np.zeros(n, dtype=np.int64), codes, weights, nothing, nothing, nothing, nothing)
+    return LocalExplanations(rows, np.zeros(n, dtype=np.int64), codes, weights, *[nothing] * 6)
 
 
 def choose(space: Space, local: LocalExplanations, members: Index, scope: str, budget: int) -> Representatives:
@@ -172,6 +172,8 @@ def test_one_row_or_two_identical_ones(n: int) -> None:
         surrogate=local.surrogate[first],
         predicted=local.predicted[first],
         r2=local.r2[first],
+        vsi=local.vsi[first],
+        csi=local.csi[first],
     )
     r = choose(space, few, np.arange(n), "*", 8)
     assert 1 <= len(r.members) <= n
@@ -204,7 +206,7 @@ def test_the_tables_have_the_contracts_columns() -> None:
 def test_texts_cover_their_words_and_the_rule_speaks_of_features() -> None:
     weights = by_key(np.array([[2.0, 1.0], [3.0, 0.0], [4.0, -1.0]]), np.array([[0, 1], [2, 3], [0, 2]]), 5)
     nothing = np.zeros(3)
-    explained = Explanations(np.arange(3), np.zeros(3, dtype=np.int64), weights, *[nothing] * 4)
+    explained = Explanations(np.arange(3), np.zeros(3, dtype=np.int64), weights, *[nothing] * 6)
     vocabulary = plain_vocabulary(["bad", "fair", "good", "never", "unseen"])
     r = representatives.choose(vocabulary, explained, np.arange(3), "*", 2)
     assert r.rule == "a row covers a feature where its weight is not zero"

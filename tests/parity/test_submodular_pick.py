@@ -52,7 +52,7 @@ def instance(seed: int, n: int) -> tuple[Space, LocalExplanations]:
 def explanations(weights: Array, codes: Codes) -> LocalExplanations:
     n = len(weights)
     rows, nothing = np.arange(n), np.zeros(n)
-    return LocalExplanations(rows, np.zeros(n, dtype=np.int64), codes, weights, nothing, nothing, nothing, nothing)
+    return LocalExplanations(rows, np.zeros(n, dtype=np.int64), codes, weights, *[nothing] * 6)
 
 
 def limes_pick(space: Space, local: LocalExplanations, budget: int) -> list[int]:

@@ -50,10 +50,10 @@ class Ledger:
 
 
 def ranks(score: Score) -> str:
-    """A rank, with its interval where it is not sure."""
+    """The interval of a rank that is not sure."""
     if score.rank_low is None or score.rank_high is None or score.rank_low == score.rank_high:
-        return f"{score.rank}"
-    return f"{score.rank} ({score.rank_low}\N{EN DASH}{score.rank_high})"
+        return ""
+    return f"{score.rank_low}\N{EN DASH}{score.rank_high}"
 
 
 def verdict(facts: ClassFacts, results: Results, says: Voice) -> tuple[Sentence, ...]:

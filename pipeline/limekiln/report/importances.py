@@ -33,6 +33,7 @@ class ScoreRow:
     """One feature, or one value of it, for one class."""
 
     rank: str
+    ranks: str
     feature: Name
     value: Name | None
     bar: Bar
@@ -222,10 +223,11 @@ def _rows(facts: ClassFacts, scores: Sequence[Score], top: float, ink: _Ink) -> 
         level = "feature" if s.value is None else "value"
         interval = intervals.get((facts.name, level, s.feature, s.value))
         value, direction = printed_score(score_of(s, results), places), says.direction(s.positive, s.negative)
-        printed = "" if interval is None else f"{number(interval[0], places)} to {number(interval[1], places)}"
+        printed = "" if interval is None else f"{number(interval[0], places)}\N{EN DASH}{number(interval[1], places)}"
         rows.append(
             ScoreRow(
-                rank=certainty.ranks(s),
+                rank=f"{s.rank}",
+                ranks=certainty.ranks(s),
                 feature=name(s.feature),
                 value=None if s.value is None else name(s.value),
                 bar=stacked_bar(

@@ -1,0 +1,111 @@
+"""Covariances of scores, against definitions and resampling."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from limekiln.aggregate import folds, normlime, spread
+from limekiln.aggregate.folds import FoldTally
+from limekiln.aggregate.spread import ScoreName, Spread
+from limekiln.values import Array
+
+SCORES: list[ScoreName] = ["weighted", "share"]
+
+
+def weights(n: int, seed: int = 0) -> Array:
+    """Six features, two of which only some rows use."""
+    rng = np.random.default_rng(seed)
+    w = rng.normal(size=(n, 6)) * [3, 2, 1, 1, 0.5, 0.2]
+    w[:, 4] *= rng.random(n) < 0.3
+    w[:, 5] *= rng.random(n) < 0.1
+    return w
+
+
+def scored(w: Array, score: ScoreName) -> Array:
+    found: Array = getattr(normlime.scores(normlime.tally(sparse.csr_array(w))), score)
+    return found
+
+
+@pytest.mark.parametrize("score", SCORES)
+def test_the_spread_over_rows_is_that_of_resampled_rows(score: ScoreName) -> None:
+    w = weights(800)
+    rng = np.random.default_rng(1)
+    drawn = np.array([scored(w[rng.integers(0, len(w), len(w))], score) for _ in range(1500)])
+    found = spread.by_rows(sparse.csr_array(w), np.arange(6), score, 0.0)
+    np.testing.assert_allclose(np.sqrt(np.diag(found)), drawn.std(axis=0), rtol=0.12)
+    a, b = np.corrcoef(drawn.T), found / np.sqrt(np.outer(np.diag(found), np.diag(found)))
+    np.testing.assert_allclose(b, a, atol=0.12)
+
+
+def test_a_population_that_was_explained_whole_has_no_spread_over_rows() -> None:
+    w = sparse.csr_array(weights(50))
+    assert not spread.by_rows(w, np.arange(6), "share", 1.0).any()
+    half, none = (spread.by_rows(w, np.arange(6), "share", f) for f in (0.5, 0.0))
+    np.testing.assert_allclose(half, none / 2)
+
+
+def test_a_feature_that_no_row_uses_has_no_spread() -> None:
+    w = weights(40)
+    w[:, 2] = 0
+    found = spread.by_rows(sparse.csr_array(w), np.arange(6), "weighted", 0.0)
+    assert not found[2].any()
+    assert not found[:, 2].any()
+
+
+@pytest.mark.parametrize("score", SCORES)
+def test_the_spread_over_folds_is_the_jackknife_of_the_scores(score: ScoreName) -> None:
+    rng = np.random.default_rng(2)
+    base = weights(30)
+    without = base[:, None] + rng.normal(scale=0.05, size=(30, 20, 6)) * (base[:, None] != 0)
+    labels = np.arange(30) % 2
+    tallied = folds.tally(without, np.stack([base, base], axis=1), base, labels, 2)
+    for c in range(2):
+        thetas = np.array([scored(without[labels == c, g], score) for g in range(20)])
+        expected = 19 / 20 * (thetas - thetas.mean(axis=0)).T @ (thetas - thetas.mean(axis=0))
+        np.testing.assert_allclose(spread.by_folds(tallied, c, np.arange(6), score), expected, atol=1e-15)
+
+
+def test_tallies_of_batches_add_up_and_classes_go_together() -> None:
+    base, labels = weights(30), np.arange(30) % 3
+    without, halves = np.repeat(base[:, None], 20, axis=1), np.repeat(base[:, None], 2, axis=1)
+    whole = folds.tally(without, halves, base, labels, 3)
+    parts = [folds.tally(without[s], halves[s], base[s], labels[s], 3) for s in (slice(0, 11), slice(11, 30))]
+    both = parts[0] + parts[1]
+    alone = folds.tally(without, halves, base, np.zeros(30, dtype=np.int64), 1)
+    for name in FoldTally.__dataclass_fields__:
+        np.testing.assert_allclose(getattr(both, name), getattr(whole, name))
+        np.testing.assert_allclose(getattr(folds.together(whole), name), getattr(alone, name))
+
+
+def test_products_of_halves_carry_no_weight_of_noise() -> None:
+    rng = np.random.default_rng(3)
+    n, truth = 4000, np.array([1.0, 0.0])
+    halves = truth + rng.normal(scale=0.5, size=(n, 2, 2))
+    full = halves.mean(axis=1)
+    t = folds.tally(np.repeat(full[:, None], 4, axis=1), halves, full, np.zeros(n, dtype=np.int64), 1)
+    debiased = t.product[0] / n
+    plain = scored(full, "weighted")
+    assert plain[1] > 0.05, "noise alone scores"
+    assert abs(debiased[1]) < plain[1] / 3, "the norm still knows the noise, and little else does"
+
+
+def test_differences_use_covariances() -> None:
+    rows = np.array([[4.0, 3.9], [3.9, 4.0]])
+    s = Spread(rows, np.zeros((2, 2)), 99, 19)
+    se_rows, se_pool, freedom = s.differences(np.array([0]), np.array([1]))
+    assert se_rows[0] == pytest.approx(np.sqrt(0.2))
+    assert se_pool[0] == 0
+    assert freedom[0] == pytest.approx(99)
+
+
+def test_degrees_of_freedom_are_welchs() -> None:
+    s = Spread(np.eye(1) * 2.0, np.eye(1), 10, 19)
+    assert s.single()[2][0] == pytest.approx(9 / (4 / 10 + 1 / 19))
+    nothing = Spread(np.zeros((1, 1)), np.zeros((1, 1)), 10, 19)
+    assert np.isinf(nothing.single()[2][0])
+
+
+@pytest.mark.parametrize(("shared", "expected"), [(True, 1.0), (False, 0.25)])
+def test_noise_of_its_own_counts_only_where_the_population_hid_it(*, shared: bool, expected: float) -> None:
+    s = spread.combine(np.zeros((1, 1)), np.eye(1), n=10, folds=20, shared=shared, explained=0.25)
+    assert s.pool[0, 0] == expected
