@@ -22,11 +22,16 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("notices", "checkpoint", "data", "models", "fanout", "config_errors"),
     ("yaml_tree",),
     ("summary",),
+    ("certainty", "trust", "views"),
     ("importances", "representatives", "local"),
-    ("sample", "matrix", "domains", "surrogate", "kernels", "aggregate", "pick"),
+    ("certify",),
+    ("sample", "matrix", "domains", "surrogate", "kernels", "stability", "aggregate", "pick"),
     ("record", "settings", "values", "errors"),
 )
-MATHEMATICS = {"sample", "matrix", "domains", "surrogate", "kernels", "aggregate", "pick", "local", "values", "errors"}
+MATHEMATICS = {
+    "sample", "matrix", "domains", "surrogate", "kernels", "stability", "aggregate", "certify", "pick", "local",
+    "values", "errors",
+}  # fmt: skip
 MATHEMATICS_MAY_IMPORT = {"numpy", "scipy", "sklearn", "pandas"}
 STANDARD = {"abc", "collections", "contextlib", "dataclasses", "itertools", "typing"}
 # pictures are read, cut and drawn in their domain, and nowhere else

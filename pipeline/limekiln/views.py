@@ -49,11 +49,13 @@ def homogeneity(together: Ranked, classes: list[Ranked]) -> Array:
     root = np.stack([c.scores.pick_importance for c in classes])
     whole = root.sum(axis=0)
     p = np.divide(root, whole, out=np.zeros_like(root), where=whole > 0)
-    entropy = stats.entropy(p, axis=0) if len(classes) > 1 else np.zeros(root.shape[1])
-    entropy = np.where(whole > 0, entropy, np.nan)
-    low, high = np.nanmin(entropy), np.nanmax(entropy)
+    entropy = -(p * np.log(np.where(p > 0, p, 1.0))).sum(axis=0)
+    used = whole > 0
+    if not used.any():
+        return np.zeros_like(whole)
+    low, high = entropy[used].min(), entropy[used].max()
     scaled = (entropy - low) / (high - low) if high > low else np.zeros_like(entropy)
-    weighed: Array = np.nan_to_num(1 - scaled) * together.scores.pick_importance
+    weighed: Array = np.where(used, (1 - scaled) * together.scores.pick_importance, 0.0)
     return weighed
 
 

@@ -311,16 +311,12 @@ def _tables(
 ) -> dict[str, pd.DataFrame]:
     rng = np.random.default_rng(11)
     importances = pd.DataFrame(
-        [
-            (c, level, s.feature, s.value, s.rank, pd.NA, pd.NA, s.share, s.weighted, s.positive, s.negative,
-             s.sign_consistency, s.support, s.pick_importance, pd.NA, pd.NA)
-            for c, level, s in scores
-        ],
+        [{"class": c, "level": level, **s.model_dump(exclude={"supported"})} for c, level, s in scores],
         columns=list(TABLES["importances"]),
-    ).astype({"ci_low": "Float64", "ci_high": "Float64", "rank_low": "Int64", "rank_high": "Int64"})  # fmt: skip
+    ).astype({"ci_low": "Float64", "ci_high": "Float64", "rank_low": "Int64", "rank_high": "Int64"})
     rows = pd.DataFrame(
         [
-            (f"{c}-{i}", c, 0.9, 0.88, 0.3, float(1 - rng.beta(2, 7)), 20_000, c, "")
+            (f"{c}-{i}", c, 0.9, 0.88, 0.3, float(1 - rng.beta(2, 7)), 0.9, 1.0, "usable", 20_000, c, "")
             for c, n in classes.items()
             for i in range(n)
         ],

@@ -127,9 +127,11 @@ def glossary(says: Voice) -> tuple[tuple[str, str], ...]:
     return (
         ("Bound", "A number that no pick of the same size can exceed, whatever rows it takes."),
         ("Coverage", f"The summed importance of everything that the picked {rows} show, out of all there is to show."),
+        ("Decided", f"Said of an order in which every two {many} are surely apart, or differ too little to matter."),
         ("Direction", direction),
         ("Explanation", f"The weights of one {row}'s local model, for one class or for the value predicted."),
         ("Fidelity, R²", f"How closely a local model follows the model near its {row}; 1 is perfect, 0 a constant."),
+        ("Interval", f"Under a score: where it could lie, had other {rows} been taken or drawn; so under a rank."),
         *((("Key", key),) if says.tabular else ()),
         ("Local model, surrogate", f"A linear model fitted to the model's output around one {row}."),
         ("NormLIME", "An average of local weights, normalised within each explanation, for each class."),
@@ -137,5 +139,6 @@ def glossary(says: Voice) -> tuple[tuple[str, str], ...]:
         ("Share", f"The mean part of an explanation's weights, signs set aside, that a {one} takes where it is used."),
         ("Sign consistency", "100%: all of the weight points the same way; 0%: both ways alike."),
         ("SP-LIME", f"A choice of few {rows} that together show as many important {many} as possible."),
+        ("Stability, VSI", f"How far repeats of an explanation share their heaviest {many}; 1 is perfect."),
         ("Support", f"How many explanations use the {one}{' or value' if says.tabular else ''}."),
     )  # fmt: skip

@@ -90,6 +90,26 @@ def line(results: Results, says: Voice) -> Sentence | None:
     return say(f"{at} is decided in {decided:,} of {len(known):,} rankings; open ranks are given with their intervals.")
 
 
+def method(results: Results, says: Voice) -> str:
+    """How the intervals were made, in a few sentences."""
+    at, rows = percent(results.method.confidence), says.row.many
+    folds = next((c.certificate.folds for c in results.classes if c.certificate is not None), None)
+    if folds is None:
+        source = (
+            f"Intervals say how far scores would differ with other {rows} like these, their perturbations drawn anew."
+        )
+    else:
+        source = (
+            f"A score may be off because other {rows} could have been taken (not where all were explained), and "
+            f"because other perturbed {rows} could have been drawn (jackknife over {folds} folds); intervals hold both."
+        )
+    return (
+        f"{source} Each score's interval is at {at}; the intervals of ranks hold together for a class at {at}. An "
+        f"order is decided where every pair in it is apart, or tied within {percent(results.method.indifference)} of "
+        f"all scores; in {at} of runs like this one no verdict is wrong."
+    )
+
+
 def ledger(results: Results, says: Voice) -> Ledger | None:
     """The table of trust, and that of other scores; None where nothing was kept of either."""
     classes = [c for c in reading_order(results) if c.trust is not None and c.rows]

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from limekiln.record import DataFacts, MethodFacts, Results, RunRecord
-from limekiln.report import caveats
+from limekiln.report import caveats, certainty
 from limekiln.report.names import Name, Sentence, name, say
 from limekiln.report.voice import Voice, voice
-from limekiln.report.words import NONE, count, number, plural
+from limekiln.report.words import NONE, count, number, percent, plural
 
 _STRATA = 25
 _COLUMNS = 60
@@ -107,6 +107,7 @@ def _steps(results: Results, says: Voice) -> tuple[tuple[str, Sentence], ...]:
                 f"rank last.{each}"
             ),
         ),
+        ("Certainty.", say(certainty.method(results, says))),
         (
             "Representatives.",
             say(
@@ -232,4 +233,6 @@ def _parameters(results: Results, says: Voice) -> tuple[tuple[str, Name], ...]:
         ("least support", Name(f"{method.min_support:,}")),
         (f"{says.feature.many} shown", Name(f"{method.top:,}")),
         ("pick budget", Name(f"{method.budget:,}")),
+        ("confidence", Name(percent(method.confidence))),
+        ("indifference", Name(percent(method.indifference))),
     )
