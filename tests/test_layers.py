@@ -25,11 +25,11 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("certainty", "trust", "views"),
     ("importances", "representatives", "local"),
     ("certify",),
-    ("sample", "matrix", "domains", "surrogate", "kernels", "stability", "aggregate", "pick"),
+    ("sample", "matrix", "domains", "surrogate", "kernels", "shapley", "stability", "aggregate", "pick"),
     ("record", "settings", "values", "errors"),
 )
 MATHEMATICS = {
-    "sample", "matrix", "domains", "surrogate", "kernels", "stability", "aggregate", "certify", "pick", "local",
+    "sample", "matrix", "domains", "surrogate", "kernels", "shapley", "stability", "aggregate", "certify", "pick", "local",
     "values", "errors",
 }  # fmt: skip
 MATHEMATICS_MAY_IMPORT = {"numpy", "scipy", "sklearn", "pandas"}

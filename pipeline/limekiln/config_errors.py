@@ -23,7 +23,6 @@ LATER_KEYS: Final = frozenset(
 """Keys that the contract has and this version does not."""
 
 LATER_VALUES: Final[Mapping[str, frozenset[str]]] = {
-    "explain.method": frozenset({"kernelshap"}),
     "explain.pool": frozenset({"data"}),
 }
 """Values that the contract has and this version does not."""

@@ -115,13 +115,14 @@ class SampleFacts(_Stored):
 class MethodFacts(_Stored):
     """The local method and the aggregation with every parameter resolved.
 
-    `discretizer` is of tables; `masks` (how hidden parts are drawn) and `hidden` (what they show, in words) are
+    `background` is how many rows hidden features show, with kernelshap; `discretizer` is of tables; `masks` (how hidden parts are drawn) and `hidden` (what they show, in words) are
     of texts, images and series.
     """
 
     method: str
     pool: str
     perturbations: int
+    background: int | None = None
     masks: str | None = None
     hidden: str | None = None
     discretizer: str | None

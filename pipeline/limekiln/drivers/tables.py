@@ -5,13 +5,16 @@ from typing import Final
 
 import numpy as np
 
-from limekiln import matrix, sample, summary
+from limekiln import matrix, sample, shapley, summary
 from limekiln.bench import Bench
+from limekiln.domains.tabular import data_pool
 from limekiln.domains.tabular import space as spaces
 from limekiln.domains.tabular.space import Space
 from limekiln.drivers.told import Inputs, OneRow, Told
-from limekiln.errors import InputError, RunError
+from limekiln.errors import InputError, InstanceError, RunError
 from limekiln.kernels import default_width
+from limekiln.local import shapley as local_shapley
+from limekiln.local.shapley import ShapleyJob, TableRows
 from limekiln.local.tables import (
     Batch,
     FreshJob,
@@ -66,13 +69,7 @@ class TableDriver:
 
     def explain(self, rows: Index, predicted: Array, labels: Index) -> Told:
         """Explains rows for one output each; see `Driver`."""
-        batch = self._rows(rows, predicted, labels)
-        job, pool_refused = self._job()
-        with self.bench.clock.stage("explain"):
-            pooled = isinstance(job, PooledJob)
-            function = explain_pooled if pooled else explain_fresh
-            batches = split(batch, _POOLED_BATCH if pooled else _FRESH_BATCH)
-            outcomes: list[Batch] = self.bench.map("explain", function, job, batches)
+        outcomes, pool_refused = self._outcomes(self._rows(rows, predicted, labels))
         self.bench.model_rows += sum(o.model_rows for o in outcomes)
         local = concatenate([o.explanations for o in outcomes])
         failed = {f.row: f for o in outcomes for f in o.failures}
@@ -86,11 +83,55 @@ class TableDriver:
             features=summary.feature_facts(self.space, self.inputs.frame.features),
         )
 
+    def _outcomes(self, batch: Rows) -> tuple[list[Batch], int]:
+        """The batches' explanations, and the rows that the model refused before any was explained."""
+        if self.settings.explain.method == "kernelshap":
+            game = self._game()
+            with self.bench.clock.stage("explain"):
+                pieces = local_shapley.split(self._table(batch), _FRESH_BATCH)
+                return self.bench.map("explain", local_shapley.explain_shapley, game, pieces), game.background.refused
+        job, refused = self._job()
+        with self.bench.clock.stage("explain"):
+            if isinstance(job, PooledJob):
+                return self.bench.map("explain", explain_pooled, job, split(batch, _POOLED_BATCH)), refused
+            return self.bench.map("explain", explain_fresh, job, split(batch, _FRESH_BATCH)), refused
+
+    def _table(self, batch: Rows) -> TableRows:
+        return TableRows(batch, self.inputs.frame.features.iloc[batch.rows])
+
+    def _game(self) -> ShapleyJob:
+        """What KernelSHAP needs; the background is asked for here, since it is small and all rows share the answer."""
+        n, allowed = self.settings.perturbations, self.settings.explain.max_failed_fraction
+        if n < (least := shapley.least(len(self.space.columns))):
+            raise InputError(
+                f"explain.perturbations: kernelshap needs at least {least:,} for {len(self.space.columns):,} features, "
+                f"got {n:,}"
+            )
+        features, seed = self.inputs.background.features, self.settings.sample.seed
+        positions = data_pool.choose(len(features), self.settings.explain.background, seed)
+        with self.bench.clock.stage("pool"):
+            try:
+                background = local_shapley.ask_background(self.inputs.ref, features.iloc[positions])
+            except ValueError as error:
+                raise RunError(str(error)) from error
+            self.bench.model_rows += len(positions)
+        if background.refused > allowed * len(positions):
+            raise RunError(
+                f"the model refused {background.refused:,} of {len(positions):,} background rows, more than "
+                f"explain.max_failed_fraction allows ({allowed:g}); the first reason: {background.error}"
+            )
+        return ShapleyJob(self.space, self.inputs.ref, background, n, seed, allowed)
+
     def one_row(self, position: int, predicted: Array) -> OneRow:
         """Explains one row for every output, from the pool that a run would use."""
         row = self._rows(np.array([position]), predicted[None], np.array([int(np.argmax(predicted))]))
-        job, _ = self._job()
-        surrogates, own = explain_all_classes(job, row)
+        if self.settings.explain.method == "kernelshap":
+            try:
+                surrogates, own = local_shapley.explain_all_outputs(self._game(), self._table(row))
+            except InstanceError as error:
+                raise RunError(f"row {self.inputs.frame.keys[position]!r} cannot be explained: {error}") from error
+        else:
+            surrogates, own = explain_all_classes(self._job()[0], row)
         vocabulary = matrix.of_space(self.space)
         keys = matrix.table_keys(self.space, row.codes)[0]
         frame = self.inputs.frame.features.iloc[[position]]

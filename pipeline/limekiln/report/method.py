@@ -127,6 +127,9 @@ def _output(says: Voice) -> str:
 
 
 def _perturbed(method: MethodFacts) -> tuple[str | Name, ...]:
+    if method.method == "kernelshap":
+        drawn = f"For each row, up to {method.perturbations:,} sets of features keep the row's own values"
+        return (f"{drawn}; the others take those of each of {method.background:,} rows of the background in turn.",)
     rows = count(method.perturbations, "perturbed row")
     if method.pool == "none":
         return (f"For each explained row, {rows} were drawn from the columns' own values, one column at a time.",)
@@ -173,6 +176,13 @@ def _part(says: Voice) -> str:
 
 
 def _local(method: MethodFacts) -> str:
+    if method.method == "kernelshap":
+        return (
+            "For each row, KernelSHAP shares out the difference between the model's output and its mean over the "
+            "background rows among the features: Shapley values, by a linear model fitted with the Shapley kernel "
+            "(Lundberg & Lee 2017), whose weights add up to that difference exactly. R² says how far the model is a sum "
+            "of its features around the row."
+        )
     kept = "all features" if method.features is None else count(method.features, "feature")
     scale = (
         "Numbers were kept as numbers"

@@ -20,6 +20,7 @@ CONTRADICTIONS = "contradictions"
 """The type of the pydantic error whose context `problems` is a list of (dotted key, message)."""
 
 _POOLED: Final = 20_000
+_COALITIONS: Final = 500
 _FRESH: Final = {"tabular": 5_000, "text": 1_000, "images": 1_000, "sequences": 1_000}
 """Perturbations where the config names none: one pool, or fresh ones for each row."""
 
@@ -40,7 +41,18 @@ class SampleSettings(Section):
 class ExplainSettings(Section):
     """How one row is explained."""
 
-    method: Literal["lime"] = Field(default="lime", description="The local method.")
+    method: Literal["lime", "kernelshap"] = Field(
+        default="lime",
+        description="The local method: lime, or for tables kernelshap, whose perturbations show rows of the "
+        "background wherever a feature is hidden.",
+    )
+    background: int = Field(
+        default=50,
+        ge=1,
+        le=100_000,
+        description="With kernelshap, how many rows of the background hidden features show. Each perturbation asks "
+        "the model for as many rows.",
+    )
     pool: Literal["marginal", "none"] | None = Field(
         default=None,
         description="One pool of perturbed rows for all rows (marginal), or fresh ones for each row (none). Null is "
@@ -49,7 +61,7 @@ class ExplainSettings(Section):
     perturbations: Annotated[int, Field(ge=50, le=10_000_000)] | None = Field(
         default=None,
         description="Perturbed rows, in the pool or for each row. Null is 20,000 in a pool, 5,000 for each row of a "
-        "table without one, and 1,000 for each text, image or series.",
+        "table without one, 500 with kernelshap, and 1,000 for each text, image or series.",
     )
     masks: Literal["lime", "kernel"] = Field(
         default="kernel",
@@ -163,11 +175,14 @@ class Settings(Section):
     @property
     def pool(self) -> Literal["marginal", "none"]:
         """Whether rows share perturbations, the default of the domain filled in."""
-        return self.explain.pool or ("marginal" if self.data.domain == "tabular" else "none")
+        shared = self.data.domain == "tabular" and self.explain.method == "lime"
+        return self.explain.pool or ("marginal" if shared else "none")
 
     @property
     def perturbations(self) -> int:
         """Perturbed rows, in the pool or for each row, the default filled in."""
+        if self.explain.perturbations is None and self.explain.method == "kernelshap":
+            return _COALITIONS
         return self.explain.perturbations or (_POOLED if self.pool == "marginal" else _FRESH[self.data.domain])
 
     @model_validator(mode="after")
@@ -192,6 +207,13 @@ def _contradictions(settings: Settings) -> Iterator[tuple[str, str]]:
         )
     if explain.selection == "none" and explain.features is not None:
         yield "explain.features", 'explain.selection is "none", which keeps every feature; set one of the two'
+    if explain.method == "kernelshap":
+        if data.domain != "tabular":
+            yield "explain.method", f'"kernelshap" is for tables; data.domain is {data.domain}'
+        if explain.pool == "marginal":
+            yield "explain.pool", "kernelshap's perturbations contain the row, so rows cannot share them; remove it"
+        if explain.features is not None:
+            yield "explain.features", "kernelshap shares the output out among all features; remove it"
     if explain.pool == "marginal" and data.domain != "tabular":
         yield (
             "explain.pool",
