@@ -24,7 +24,7 @@ EXPLANATIONS = LocalExplanations(
     vsi=np.array([0.8, 1.0]),
     csi=np.array([1.0, np.nan]),
 )
-TALLY = FoldTally(*np.random.default_rng(0).normal(size=(3, 2, 20, 2)), product=np.array([[0.1, -0.2], [np.pi, 0.0]]))
+TALLY = FoldTally(*np.random.default_rng(0).normal(size=(4, 2, 20, 2)))
 
 
 def test_a_batch_comes_back_bit_for_bit(tmp_path: Path) -> None:

@@ -29,8 +29,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("record", "settings", "values", "errors"),
 )
 MATHEMATICS = {
-    "sample", "matrix", "domains", "surrogate", "kernels", "shapley", "stability", "aggregate", "certify", "pick", "local",
-    "values", "errors",
+    "sample", "matrix", "domains", "surrogate", "kernels", "shapley", "stability", "aggregate", "certify", "pick",
+    "local", "values", "errors",
 }  # fmt: skip
 MATHEMATICS_MAY_IMPORT = {"numpy", "scipy", "sklearn", "pandas"}
 STANDARD = {"abc", "collections", "contextlib", "dataclasses", "itertools", "typing"}

@@ -115,8 +115,8 @@ class SampleFacts(_Stored):
 class MethodFacts(_Stored):
     """The local method and the aggregation with every parameter resolved.
 
-    `background` is how many rows hidden features show, with kernelshap; `discretizer` is of tables; `masks` (how hidden parts are drawn) and `hidden` (what they show, in words) are
-    of texts, images and series.
+    `background` is how many rows hidden features show, with kernelshap. `discretizer` is of tables; `masks` (how hidden
+    parts are drawn) and `hidden` (what they show, in words) are of texts, images and series.
     """
 
     method: str

@@ -180,8 +180,8 @@ def _local(method: MethodFacts) -> str:
         return (
             "For each row, KernelSHAP shares out the difference between the model's output and its mean over the "
             "background rows among the features: Shapley values, by a linear model fitted with the Shapley kernel "
-            "(Lundberg & Lee 2017), whose weights add up to that difference exactly. R² says how far the model is a sum "
-            "of its features around the row."
+            "(Lundberg & Lee 2017), whose weights add up to that difference exactly. R² says how far the model is a "
+            "sum of its features around the row."
         )
     kept = "all features" if method.features is None else count(method.features, "feature")
     scale = (

@@ -123,7 +123,7 @@ def test_moments_of_parts_of_the_pool_add_up_to_those_of_the_pool() -> None:
     def raw(which: slice) -> np.ndarray:
         part = pools.make(space, drawn.codes[which], drawn.standardised[which], outputs[which])
         part = Pool(part.codes, part.numbers, part.matched, outputs[which].T, np.zeros(2))
-        return pools.raw_moments(part, space, codes, numbers, labels=slice(None), width=1.0, folds=1)[0]
+        return np.asarray(pools.raw_moments(part, space, codes, numbers, labels=slice(None), width=1.0, folds=1)[0])
 
     parts = raw(slice(0, 90)) + raw(slice(90, 91)) + raw(slice(91, 300))
     whole = raw(slice(None))
