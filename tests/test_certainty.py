@@ -156,3 +156,12 @@ def test_kernelshap_explains_one_row_as_a_run_does(tmp_path: Path) -> None:
 def test_what_kernelshap_cannot_do_is_said(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         fire(tmp_path, **SHAP | changes)
+
+
+def test_the_datas_own_rows_can_be_the_pool(whole: Run, tmp_path: Path) -> None:
+    run = fire(tmp_path, explain__pool="data")
+    assert run.record.results.counts.model_rows == 240 + 240
+    assert run.record.results.method.perturbations == 240
+    top = features(run).query("`class` == '*'").iloc[0]
+    assert top["feature"] == features(whole).query("`class` == '*'").iloc[0]["feature"]
+    assert "rows of the background as they are" in (run.folder / "report.html").read_text("utf-8")

@@ -22,11 +22,6 @@ LATER_KEYS: Final = frozenset(
 )
 """Keys that the contract has and this version does not."""
 
-LATER_VALUES: Final[Mapping[str, frozenset[str]]] = {
-    "explain.pool": frozenset({"data"}),
-}
-"""Values that the contract has and this version does not."""
-
 _PATTERNS: Final[Mapping[str, str]] = {
     r"^[0-9a-f]{64}$": "64 hexadecimal digits in lower case",
     r"^[\w.]+:[\w.]+$": 'a text like "module:callable"',
@@ -109,14 +104,12 @@ def _said(error: Mapping[str, Any], raw: Plain, root: Schema) -> Iterator[Compla
         case "union_tag_not_found":
             yield from _without_kind(path, value, schema)
         case "union_tag_invalid":
-            yield Complaint((*path, "kind"), _unexpected((*path, "kind"), _at(raw, (*path, "kind")), _kinds(schema)))
+            yield Complaint((*path, "kind"), _unexpected(_at(raw, (*path, "kind")), _kinds(schema)))
         case _:
-            yield Complaint(path, _unexpected(path, value, schema))
+            yield Complaint(path, _unexpected(value, schema))
 
 
-def _unexpected(path: Path, value: Plain, schema: Schema) -> str:
-    if isinstance(value, str) and value in LATER_VALUES.get(dotted(path), ()):
-        return f"{shown(value)} is {_LATER}; expected {_expected(schema, value)}"
+def _unexpected(value: Plain, schema: Schema) -> str:
     text = f"expected {_expected(schema, value)}, got {shown(value)}"
     if isinstance(value, bool | int | float) and _wants_any_text(schema):
         return f"{text}; put it in quotes"

@@ -83,7 +83,7 @@ def fire(inputs: Inputs, settings: Settings, bench: Bench) -> Fired:
         model=_model_facts(inputs.model, settings),
         data=_data_facts(inputs, settings, told),
         sample=summary.sample_facts(chosen, settings.sample.stratify or "none", settings.sample.seed),
-        method=_method_facts(settings, told),
+        method=_method_facts(settings, told, _perturbations(inputs, settings)),
         counts=counts,
         fidelity=summary.fidelity(told.explanations.r2),
         accuracy=accuracy,
@@ -192,7 +192,7 @@ def _explained(inputs: Inputs, settings: Settings, told: Told) -> summary.Explai
         row_keys=[frame.keys[p] for p in local.rows],
         targets=None if targets is None else ["" if pd.isna(t) else summary.raw_text(t) for t in targets],
         features=table.iloc[local.rows],
-        perturbations=settings.perturbations,
+        perturbations=_perturbations(inputs, settings),
         several=inputs.model.task == "regression" and len(inputs.model.classes) > 1,
     )
 
@@ -225,12 +225,18 @@ def _data_facts(inputs: Inputs, settings: Settings, told: Told) -> DataFacts:
     )
 
 
-def _method_facts(settings: Settings, told: Told) -> MethodFacts:
+def _perturbations(inputs: Inputs, settings: Settings) -> int:
+    """How many rows each explanation rests on; of the data's own there may be fewer than were asked for."""
+    own = len(inputs.background.features) if settings.pool == "data" else settings.perturbations
+    return min(own, settings.perturbations)
+
+
+def _method_facts(settings: Settings, told: Told, perturbations: int) -> MethodFacts:
     e, tabular = settings.explain, settings.data.domain == "tabular"
     return MethodFacts(
         method=e.method,
         pool=settings.pool,
-        perturbations=settings.perturbations,
+        perturbations=perturbations,
         masks=None if tabular else e.masks,
         hidden=told.hidden,
         discretizer=e.discretizer if tabular else None,

@@ -168,16 +168,26 @@ class TableDriver:
         if self.settings.pool == "none":
             return FreshJob(local, self.inputs.ref, n, seed, allowed), 0
         with self.bench.clock.stage("pool"):
-            job = PoolJob(self.space, self.inputs.ref, seed)
-            parts = self.bench.map("pool", predict_part, job, pool_parts(n))
+            if self.settings.pool == "data":
+                features = self.inputs.background.features
+                positions = data_pool.choose(len(features), n, seed)
+                rows, n = data_pool.parts(features, positions), len(positions)
+                job = data_pool.DataPoolJob(self.space, self.inputs.ref)
+                parts = self.bench.map("pool", data_pool.predict_part, job, rows)
+                what, hint = "rows of the background", ""
+            else:
+                parts = self.bench.map("pool", predict_part, PoolJob(self.space, self.inputs.ref, seed), pool_parts(n))
+                what, hint = (
+                    "perturbed rows",
+                    " A numeric column whose numbers are codes belongs into data.categorical.",
+                )
             self.bench.model_rows += n
             refused = sum(p.failed for p in parts)
             if refused > allowed * n:
                 reason = next(p.error for p in parts if p.error)
                 raise RunError(
-                    f"the model refused {refused:,} of {n:,} perturbed rows, more than explain.max_failed_fraction "
-                    f"allows ({allowed:g}); the first reason: {reason}. A numeric column whose numbers are codes "
-                    "belongs into data.categorical."
+                    f"the model refused {refused:,} of {n:,} {what}, more than explain.max_failed_fraction allows "
+                    f"({allowed:g}); the first reason: {reason}.{hint}"
                 )
             return PooledJob(local, join_pool(self.space, parts)), refused
 

@@ -10,6 +10,10 @@ from limekiln.report.words import percent, plural
 _LOW_MANY: Final = 0.1
 _FEW_CLASSES: Final = 5
 _NOTICES: Final = 20
+_OWN_ROWS: Final = (
+    "The pool holds the data's own rows, so no weight rests on rows that could not occur; but features that go "
+    "together cannot be told apart by them, and share their weight."
+)
 _PERTURBED: Final = {
     "tabular": (
         "Perturbed rows mix values column by column. Some of them could not occur, and the model was not trained on "
@@ -34,7 +38,7 @@ _GROUPED: Final = (
 )
 
 
-def limitations(says: Voice) -> tuple[str, ...]:
+def limitations(says: Voice, pool: str) -> tuple[str, ...]:
     """What such a report cannot show, by the kind of data."""
     decision = "a prediction" if says.regression else "a decision"
     bends = "the model bends within an interval or features interact" if says.tabular else "its parts act together"
@@ -51,7 +55,7 @@ def limitations(says: Voice) -> tuple[str, ...]:
             f"A local explanation is a linear model fitted around one {says.row.one}. Where {bends}, it misses that; "
             "the fidelity in section 5 says how much."
         ),
-        _PERTURBED[says.domain],
+        (_OWN_ROWS if pool == "data" else _PERTURBED[says.domain]),
         *((_GROUPED,) if says.feature.one == "concept" else ()),
         (
             f"An importance is an average over {says.row.many}. A {says.feature.one} that matters much for few "

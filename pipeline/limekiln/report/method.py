@@ -51,7 +51,7 @@ def build(record: RunRecord) -> Method:
         ),
         columns_more=f"and {count(len(columns) - _COLUMNS, 'more column')}" if len(columns) > _COLUMNS else "",
         columns_intro=_columns_intro(results.data),
-        limitations=tuple(say(text) for text in caveats.limitations(says)),
+        limitations=tuple(say(text) for text in caveats.limitations(says, results.method.pool)),
         of_this_run=caveats.of_this_run(results, says),
         glossary=caveats.glossary(says),
     )
@@ -133,6 +133,13 @@ def _perturbed(method: MethodFacts) -> tuple[str | Name, ...]:
     rows = count(method.perturbations, "perturbed row")
     if method.pool == "none":
         return (f"For each explained row, {rows} were drawn from the columns' own values, one column at a time.",)
+    if method.pool == "data":
+        own = (
+            f"The pool is made of {count(method.perturbations, 'row')} of the background as they are, each sent "
+            "through the model once: none that a model could tell from real ones. Columns keep their dependence, so those that "
+            "go together share their weight."
+        )
+        return (own,)
     text = (
         f"One pool of {rows} was drawn from the columns' own values, one column at a time, and sent through the model "
         "once. Every explanation uses this pool, each with its own weights."

@@ -53,9 +53,10 @@ class ExplainSettings(Section):
         description="With kernelshap, how many rows of the background hidden features show. Each perturbation asks "
         "the model for as many rows.",
     )
-    pool: Literal["marginal", "none"] | None = Field(
+    pool: Literal["marginal", "data", "none"] | None = Field(
         default=None,
-        description="One pool of perturbed rows for all rows (marginal), or fresh ones for each row (none). Null is "
+        description="One pool of perturbed rows for all rows (marginal), the background's own rows as the pool (data: "
+        "nothing that a model could tell from real rows), or fresh perturbations for each row (none). Null is "
         "marginal for tables; the perturbations of texts, images and series contain the row, and cannot be shared.",
     )
     perturbations: Annotated[int, Field(ge=50, le=10_000_000)] | None = Field(
@@ -173,7 +174,7 @@ class Settings(Section):
     )
 
     @property
-    def pool(self) -> Literal["marginal", "none"]:
+    def pool(self) -> Literal["marginal", "data", "none"]:
         """Whether rows share perturbations, the default of the domain filled in."""
         shared = self.data.domain == "tabular" and self.explain.method == "lime"
         return self.explain.pool or ("marginal" if shared else "none")
@@ -183,7 +184,7 @@ class Settings(Section):
         """Perturbed rows, in the pool or for each row, the default filled in."""
         if self.explain.perturbations is None and self.explain.method == "kernelshap":
             return _COALITIONS
-        return self.explain.perturbations or (_POOLED if self.pool == "marginal" else _FRESH[self.data.domain])
+        return self.explain.perturbations or (_FRESH[self.data.domain] if self.pool == "none" else _POOLED)
 
     @model_validator(mode="after")
     def _keys_agree(self) -> "Settings":
@@ -210,11 +211,11 @@ def _contradictions(settings: Settings) -> Iterator[tuple[str, str]]:
     if explain.method == "kernelshap":
         if data.domain != "tabular":
             yield "explain.method", f'"kernelshap" is for tables; data.domain is {data.domain}'
-        if explain.pool == "marginal":
+        if explain.pool in {"marginal", "data"}:
             yield "explain.pool", "kernelshap's perturbations contain the row, so rows cannot share them; remove it"
         if explain.features is not None:
             yield "explain.features", "kernelshap shares the output out among all features; remove it"
-    if explain.pool == "marginal" and data.domain != "tabular":
+    if explain.pool in {"marginal", "data"} and data.domain != "tabular":
         yield (
             "explain.pool",
             f"the perturbations of {data.domain} contain the row, so rows cannot share them; remove it",
