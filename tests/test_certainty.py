@@ -165,3 +165,32 @@ def test_the_datas_own_rows_can_be_the_pool(whole: Run, tmp_path: Path) -> None:
     top = features(run).query("`class` == '*'").iloc[0]
     assert top["feature"] == features(whole).query("`class` == '*'").iloc[0]["feature"]
     assert "rows of the background as they are" in (run.folder / "report.html").read_text("utf-8")
+
+
+def test_a_run_goes_on_until_its_order_is_decided(tmp_path: Path) -> None:
+    run = fire(tmp_path, aggregate__until_decided=True, aggregate__top=1, aggregate__indifference=0.2)
+    results = run.record.results
+    looks = {c.certificate.look for c in results.classes if c.certificate}
+    assert all(c.certificate and c.certificate.verdict == "decided" for c in results.classes)
+    (look,) = looks
+    assert results.method.perturbations == 4096 * 2 ** (look - 1)
+    assert results.counts.model_rows == 240 + results.method.perturbations, "a larger pool begins with the smaller"
+    alpha = {c.certificate.alpha for c in results.classes if c.certificate}
+    assert alpha == {pytest.approx(6 * 0.05 / (np.pi * look) ** 2 / 4)}
+    stopped = fire(tmp_path / "direct", explain__perturbations=results.method.perturbations).record
+    for column in ("weighted", "se_pool"):
+        pd.testing.assert_series_equal(run.record.tables["importances"][column], stopped.tables["importances"][column])
+
+
+def test_an_order_that_cannot_be_decided_ends_with_the_budget(tmp_path: Path) -> None:
+    run = fire(
+        tmp_path, aggregate__until_decided=True, aggregate__indifference=0.0, aggregate__max_rows=60, sample__rows=30
+    )
+    results = run.record.results
+    assert results.sample.rows <= 60
+    assert any(c.certificate and c.certificate.verdict != "decided" for c in results.classes)
+
+
+def test_growing_needs_a_pool_to_grow(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"aggregate\.until_decided"):
+        fire(tmp_path, aggregate__until_decided=True, explain__pool="none")

@@ -22,7 +22,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("notices", "checkpoint", "data", "models", "fanout", "config_errors"),
     ("yaml_tree",),
     ("summary",),
-    ("certainty", "trust", "views"),
+    ("certainty", "looks", "trust", "views"),
     ("importances", "representatives", "local"),
     ("certify",),
     ("sample", "matrix", "domains", "surrogate", "kernels", "shapley", "stability", "aggregate", "pick"),

@@ -35,6 +35,7 @@ class Asked:
         explained: the share of the population that was explained.
         shared: whether all rows share their perturbations.
         look: how many times, this one included, the ranking was looked at.
+        several_looks: whether there may be more looks, so that each may spend but a part of the error.
     """
 
     score: ScoreName
@@ -45,6 +46,7 @@ class Asked:
     explained: float
     shared: bool
     look: int = 1
+    several_looks: bool = False
 
 
 def measure(
@@ -63,7 +65,9 @@ def measure(
     weights = matrix.by_feature(vocabulary, explained.weights)
     classes = [r.class_name for r in ranked if r.level == "feature" and r.class_name != ALL_CLASSES]
     used = [name for c, name in enumerate(classes) if (explained.labels == c).any()]
-    error = certify.error_at(asked.look, 1 - asked.confidence) if asked.look > 1 else 1 - asked.confidence
+    error = 1 - asked.confidence
+    if asked.several_looks:
+        error = certify.error_at(asked.look, error)
     alpha = error / (len(used) + (len(used) > 1))
     found = []
     for r in ranked:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 _CLASSES_TOLD = 10
 _PARTS_TOLD = 12
+_MOSTLY = 0.8
 
 app = typer.Typer(
     help="Global, class-specific explanation reports from local explanations.",
@@ -105,6 +106,8 @@ def run(
         with _progress() as listener:
             finished = kiln.run(loaded, listener, resume=resume)
         counts = finished.record.manifest.counts
+        for line in _open_orders(finished.record.results):
+            _say(line)
         _say(
             f"requested {counts.requested:,} = explained {counts.explained:,} + failed {counts.failed:,} rows; "
             f"the model was asked for {counts.model_rows:,} rows"
@@ -263,6 +266,27 @@ def _print_local(local: Any) -> None:
             console.print(f"and {lighter:,} lighter ones")
     if left := len(local.classes) - len(told):
         console.print(f"and {left:,} classes that the model finds less likely")
+
+
+def _open_orders(results: Any) -> list[str]:
+    """What is not decided, class by class: the hardest pair, and what it would take."""
+    lines = []
+    for facts in results.classes:
+        c = facts.certificate
+        if c is None or c.verdict == "decided":
+            continue
+        who = "all together" if facts.name == "*" else facts.name
+        if not c.open:
+            lines.append(f"{who}: the order of the first {c.top} is not certified, {c.rows:,} explanations are too few")
+            continue
+        pair, pool = c.open[0], sum(p.pool_share for p in c.open) / len(c.open)
+        budget = "" if pair.growth is None else f", which would take about {pair.growth:,.0f} times as many"
+        what = "perturbations" if pool >= _MOSTLY else "rows" if pool <= 1 - _MOSTLY else "rows and perturbations"
+        lines.append(
+            f"{who}: {c.n_open:,} of {c.pairs:,} pairs in the order of the first {c.top} are open, the hardest "
+            f"{pair.first} and {pair.second}{budget and f'{budget} {what}'}"
+        )
+    return lines[:_CLASSES_TOLD]
 
 
 def _say(message: str) -> None:

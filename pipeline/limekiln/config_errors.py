@@ -16,8 +16,6 @@ LATER_KEYS: Final = frozenset(
     {
         "gates",
         "data.redact",
-        "aggregate.until_decided",
-        "aggregate.max_rows",
     }
 )
 """Keys that the contract has and this version does not."""

@@ -159,7 +159,8 @@ def check(config: LoadedConfig) -> Plan:
     own = rows if settings.sample.stratify == "predicted" else taken
     fresh = settings.pool == "none"
     # at most: where the parts of a text, an image or a series are few, there are fewer ways to hide them
-    model_rows = own + settings.perturbations * (taken if fresh else 1)
+    each = settings.explain.background if settings.explain.method == "kernelshap" else 1
+    model_rows = own + settings.perturbations * each * (taken if fresh else 1)
     notices = [n.text for n in (*inputs.frame.notices, *inputs.model.notices)]
     return Plan(
         model=inputs.model.description,

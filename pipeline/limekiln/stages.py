@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from limekiln import certainty, importances, sample, summary
+from limekiln import certainty, importances, looks, sample, summary
 from limekiln.aggregate.folds import FOLDS
 from limekiln.bench import Bench
 from limekiln.certainty import Asked
@@ -24,6 +24,9 @@ from limekiln.settings import Settings
 from limekiln.surrogate import RIDGE
 from limekiln.values import Array, Failure, Index
 
+Predicted = tuple[Array, list[Failure]]
+"""Predictions (n, C), NaN where a row failed, and the failures."""
+
 
 @dataclass(frozen=True)
 class Fired:
@@ -35,15 +38,33 @@ class Fired:
 
 
 def fire(inputs: Inputs, settings: Settings, bench: Bench) -> Fired:
-    """Runs all stages.
+    """Runs all stages; with `aggregate.until_decided` in rounds, each with more rows or a larger pool.
 
     Raises:
         InputError: the settings do not fit the data.
         RunError: more rows failed than `explain.max_failed_fraction` allows.
     """
+    if not settings.aggregate.until_decided:
+        return _fire(inputs, settings, bench, None)
+    settings = looks.first(settings, len(inputs.frame.features))
+    with bench.clock.stage("predict"):
+        everything = driver(inputs, settings, bench).predict(np.arange(len(inputs.frame.features)))
+    predicted_rows = bench.model_rows
+    while True:
+        bench.model_rows = predicted_rows  # a larger pool begins with the smaller one, which is not asked for again
+        fired = _fire(inputs, settings, bench, everything)
+        larger = looks.next_settings(settings, fired.results, bench.look)
+        if larger is None:
+            return fired
+        settings = larger
+        bench.look += 1
+
+
+def _fire(inputs: Inputs, settings: Settings, bench: Bench, everything: Predicted | None) -> Fired:
+    """All stages once; `everything` holds the predictions of all rows where they are known."""
     way = driver(inputs, settings, bench)
     with bench.clock.stage("predict"):
-        chosen, predicted, failures = _choose_rows(inputs, settings, way)
+        chosen, predicted, failures = _choose_rows(inputs, settings, way, everything)
     _check_failures(failures, len(chosen.rows), settings)
     told = _explain(way, inputs.model, chosen.rows, predicted)
     failures = [*failures, *told.failures]
@@ -55,7 +76,7 @@ def fire(inputs: Inputs, settings: Settings, bench: Bench) -> Fired:
         ranked = importances.rank(
             tallies, inputs.model.classes, settings.aggregate.score, settings.aggregate.min_support
         )
-        asked = _asked(settings, len(chosen.rows) / len(inputs.frame.features))
+        asked = _asked(settings, len(chosen.rows) / len(inputs.frame.features), bench.look)
         ranked = certainty.measure(ranked, told.vocabulary, told.explanations, told.folds, asked)
     with bench.clock.stage("pick"):
         picks = summary.choose(explained, settings.pick.budget, per_class=settings.pick.per_class)
@@ -77,6 +98,7 @@ def fire(inputs: Inputs, settings: Settings, bench: Bench) -> Fired:
         top=settings.aggregate.top,
         min_support=settings.aggregate.min_support,
         folds=None if told.folds is None else FOLDS,
+        look=bench.look,
     )
     notices = [*inputs.frame.notices, *inputs.model.notices, *told.notices, *accuracy_notices]
     results = Results(
@@ -109,7 +131,9 @@ def one_row(inputs: Inputs, settings: Settings, position: int, bench: Bench) -> 
     return predicted[0], way.one_row(position, predicted[0])
 
 
-def _choose_rows(inputs: Inputs, settings: Settings, way: Driver) -> tuple[Sample, Array, list[Failure]]:
+def _choose_rows(
+    inputs: Inputs, settings: Settings, way: Driver, known: Predicted | None
+) -> tuple[Sample, Array, list[Failure]]:
     """The sample, its predictions (n, C) and its failures; all rows are predicted where strata need it."""
     everything = np.arange(len(inputs.frame.features))
     keys = sample.hash_keys(inputs.frame.keys)
@@ -117,9 +141,13 @@ def _choose_rows(inputs: Inputs, settings: Settings, way: Driver) -> tuple[Sampl
     stratify = settings.sample.stratify or "none"
     if stratify != "predicted":
         chosen = sample.draw(keys, _strata(inputs.frame, stratify), rows, seed)
-        predicted, failures = way.predict(chosen.rows)
-        return chosen, predicted, failures
-    predicted, failures = way.predict(everything)
+        if known is None:
+            predicted, failures = way.predict(chosen.rows)
+            return chosen, predicted, failures
+        predicted, failures = known
+        wanted = set(chosen.rows.tolist())
+        return chosen, predicted[chosen.rows], [f for f in failures if f.row in wanted]
+    predicted, failures = known or way.predict(everything)
     chosen = sample.draw(keys, _predicted_strata(predicted, inputs.model), rows, seed)
     wanted = set(chosen.rows.tolist())
     return chosen, predicted[chosen.rows], [f for f in failures if f.row in wanted]
@@ -138,7 +166,7 @@ def _explain(way: Driver, model: Model, rows: Index, predicted: Array) -> Told:
     return way.explain(np.repeat(rows, n), np.repeat(predicted, n, axis=0), labels)
 
 
-def _asked(settings: Settings, explained: float) -> Asked:
+def _asked(settings: Settings, explained: float, look: int) -> Asked:
     a = settings.aggregate
     return Asked(
         score=a.score,
@@ -148,6 +176,8 @@ def _asked(settings: Settings, explained: float) -> Asked:
         min_support=a.min_support,
         explained=explained,
         shared=settings.pool != "none",
+        look=look,
+        several_looks=a.until_decided,
     )
 
 

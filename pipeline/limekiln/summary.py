@@ -122,11 +122,11 @@ def fidelity(r2: Array) -> Fidelity:
 
 
 def class_facts(
-    e: Explained, ranked: list[Ranked], *, top: int, min_support: int, folds: int | None
+    e: Explained, ranked: list[Ranked], *, top: int, min_support: int, folds: int | None, look: int = 1
 ) -> tuple[ClassFacts, ...]:
     """`*` first, then each class, with the `top` features and values of each.
 
-    `folds` is how many the perturbations were split into; None where they were not.
+    `folds` is how many the perturbations were split into, None where they were not; `look` the number of this look.
     """
     by_class: dict[str, dict[str, Ranked]] = {}
     for r in ranked:
@@ -144,7 +144,7 @@ def class_facts(
                 n_features=len(e.vocabulary.features),
                 features=_top(levels["feature"], e.vocabulary, top, min_support),
                 values=() if values is None else _top(values, e.vocabulary, top, min_support),
-                certificate=_certificate(levels["feature"], e.vocabulary, len(mine), folds),
+                certificate=_certificate(levels["feature"], e.vocabulary, len(mine), folds, look),
                 trust=trust.facts(e.vocabulary, e.local, mine, levels["feature"], top=top, min_support=min_support),
                 views=other.get(name, ()),
             )
@@ -209,7 +209,7 @@ def _top(ranked: Ranked, vocabulary: Vocabulary, top: int, min_support: int) -> 
     return tuple(Score(**s, supported=s["support"] >= min_support) for s in scores)
 
 
-def _certificate(ranked: Ranked, vocabulary: Vocabulary, rows: int, folds: int | None) -> Certificate | None:
+def _certificate(ranked: Ranked, vocabulary: Vocabulary, rows: int, folds: int | None, look: int) -> Certificate | None:
     if ranked.certain is None:
         return None
     decision = ranked.certain.decision
@@ -218,7 +218,7 @@ def _certificate(ranked: Ranked, vocabulary: Vocabulary, rows: int, folds: int |
         verdict=decision.verdict,
         top=decision.top,
         alpha=decision.alpha,
-        look=1,
+        look=look,
         rows=rows,
         folds=folds,
         pairs=decision.pairs,

@@ -136,8 +136,8 @@ def _perturbed(method: MethodFacts) -> tuple[str | Name, ...]:
     if method.pool == "data":
         own = (
             f"The pool is made of {count(method.perturbations, 'row')} of the background as they are, each sent "
-            "through the model once: none that a model could tell from real ones. Columns keep their dependence, so those that "
-            "go together share their weight."
+            "through the model once: none that a model could tell from real ones. Columns keep their dependence, so "
+            "those that go together share their weight."
         )
         return (own,)
     text = (

@@ -122,6 +122,13 @@ class AggregateSettings(Section):
         lt=1,
         description="Two features whose scores differ by no more than this share of all scores count as tied.",
     )
+    until_decided: bool = Field(
+        default=False,
+        description="Grow rows and pool in up to seven rounds, until the order of each class's first is decided.",
+    )
+    max_rows: int = Field(
+        default=20_000, ge=1, description='With until_decided, how many rows at most; sample.rows: "all" goes before.'
+    )
 
 
 class PickSettings(Section):
@@ -208,6 +215,15 @@ def _contradictions(settings: Settings) -> Iterator[tuple[str, str]]:
         )
     if explain.selection == "none" and explain.features is not None:
         yield "explain.features", 'explain.selection is "none", which keeps every feature; set one of the two'
+    yield from _contradictions_of_the_pool(settings)
+    for name in repeated(settings.report.formats):
+        yield "report.formats", f'"{name}" stands twice'
+
+
+def _contradictions_of_the_pool(settings: Settings) -> Iterator[tuple[str, str]]:
+    data, explain = settings.data, settings.explain
+    if settings.aggregate.until_decided and settings.pool != "marginal":
+        yield "aggregate.until_decided", "it grows a pool that all rows share, which explain.pool: marginal gives"
     if explain.method == "kernelshap":
         if data.domain != "tabular":
             yield "explain.method", f'"kernelshap" is for tables; data.domain is {data.domain}'
@@ -220,5 +236,3 @@ def _contradictions(settings: Settings) -> Iterator[tuple[str, str]]:
             "explain.pool",
             f"the perturbations of {data.domain} contain the row, so rows cannot share them; remove it",
         )
-    for name in repeated(settings.report.formats):
-        yield "report.formats", f'"{name}" stands twice'
