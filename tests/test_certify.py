@@ -93,5 +93,10 @@ def test_few_rows_are_not_certified() -> None:
     assert found.verdict == "too few rows"
 
 
+def test_few_rows_that_are_all_there_are_can_be_certified() -> None:
+    whole = spread([0.0, 0.0], pool=[0.01, 0.01])
+    assert decide([3.0, 1.0], whole, rows=4).verdict == "decided"
+
+
 def test_errors_of_all_looks_add_up_to_the_promise() -> None:
     assert sum(certify.error_at(k, 0.05) for k in range(1, 100_000)) == pytest.approx(0.05, rel=1e-4)

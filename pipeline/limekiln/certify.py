@@ -20,7 +20,7 @@ from limekiln.values import Array, Index, Mask
 Verdict = Literal["decided", "undecided", "too few rows"]
 
 LEAST_ROWS: Final = 30
-"""Rows of a class from which a mean is near enough to normal."""
+"""Rows of a class from which a mean over a sample of them is near enough to normal."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Decision:
     """Whether the order of the first `top` features is decided.
 
     Attributes:
-        verdict: too few rows where the class has fewer than 30.
+        verdict: too few rows where fewer than 30 of the class were sampled.
         top: K.
         pairs: how many pairs were asked about.
         separated, tied: how many of them are one or the other.
@@ -132,7 +132,7 @@ def decide(scores: Array, spread: Spread, *, top: int, alpha: float, indifferenc
     first, second = np.triu_indices(k, 1)
     asked = first < top
     first, second = first[asked], second[asked]
-    if rows < LEAST_ROWS:
+    if rows < LEAST_ROWS and spread.rows.any():  # where all rows were explained, their number is no matter
         return Decision("too few rows", top, len(first), 0, 0, (), alpha)
     gap = scores[first] - scores[second]
     se_rows, se_pool, freedom = spread.differences(first, second)

@@ -17,6 +17,7 @@ INTERRUPTED = 130
 _CLASSES_TOLD = 10
 _PARTS_TOLD = 12
 _MOSTLY = 0.8
+_FEW = 10.0
 
 app = typer.Typer(
     help="Global, class-specific explanation reports from local explanations.",
@@ -280,7 +281,7 @@ def _open_orders(results: Any) -> list[str]:
             lines.append(f"{who}: the order of the first {c.top} is not certified, {c.rows:,} explanations are too few")
             continue
         pair, pool = c.open[0], sum(p.pool_share for p in c.open) / len(c.open)
-        budget = "" if pair.growth is None else f", which would take about {pair.growth:,.0f} times as many"
+        budget = "" if pair.growth is None else f", which would take about {pair.growth:,.{0 if pair.growth >= _FEW else 1}f} times as many"
         what = "perturbations" if pool >= _MOSTLY else "rows" if pool <= 1 - _MOSTLY else "rows and perturbations"
         lines.append(
             f"{who}: {c.n_open:,} of {c.pairs:,} pairs in the order of the first {c.top} are open, the hardest "

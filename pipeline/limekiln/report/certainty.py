@@ -14,6 +14,7 @@ _NAME: Final = 40
 _GROUPS: Final = 3
 _MOSTLY: Final = 0.8
 _GROWN: Final = 1000.0
+_FEW: Final = 10.0
 _CLASSES: Final = 12
 
 
@@ -62,7 +63,7 @@ def verdict(facts: ClassFacts, results: Results, says: Voice) -> tuple[Sentence,
     if c is None:
         return ()
     if c.verdict == "too few rows":
-        return (say(f"With {says.row.count(c.rows)}, the order is not certified: that takes 30 or more."),)
+        return (say(f"With {says.row.count(c.rows)} out of more, the order is not certified: that takes 30."),)
     sure = f"at {percent(results.method.confidence)} confidence for all rankings together"
     if c.verdict == "decided":
         ties = f"; {count(c.tied, 'pair')} differ too little to matter" if c.tied else ""
@@ -168,7 +169,9 @@ def _hardest(c: Certificate, results: Results, says: Voice) -> Sentence | None:
         helps = f"Both explaining more {says.row.many} (sample.rows) and {perturbations} would settle more."
     p = c.open[0]
     growth = (
-        "" if p.growth is None or p.growth > _GROWN else f", which would take about {number(p.growth, 0)} times as many"
+        ""
+        if p.growth is None or p.growth > _GROWN
+        else f", which would take about {number(p.growth, 1 if p.growth < _FEW else 0)} times as many"
     )
     return say(f"{helps} The hardest pair is ", name(p.first, _NAME), " and ", name(p.second, _NAME), f"{growth}.")
 
