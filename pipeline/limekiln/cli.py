@@ -281,7 +281,8 @@ def _open_orders(results: Any) -> list[str]:
             lines.append(f"{who}: the order of the first {c.top} is not certified, {c.rows:,} explanations are too few")
             continue
         pair, pool = c.open[0], sum(p.pool_share for p in c.open) / len(c.open)
-        budget = "" if pair.growth is None else f", which would take about {pair.growth:,.{0 if pair.growth >= _FEW else 1}f} times as many"
+        grown = "" if pair.growth is None else f"{pair.growth:,.{0 if pair.growth >= _FEW else 1}f}"
+        budget = grown and f", which would take about {grown} times as many"
         what = "perturbations" if pool >= _MOSTLY else "rows" if pool <= 1 - _MOSTLY else "rows and perturbations"
         lines.append(
             f"{who}: {c.n_open:,} of {c.pairs:,} pairs in the order of the first {c.top} are open, the hardest "
