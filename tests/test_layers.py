@@ -24,13 +24,13 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("summary",),
     ("certainty", "looks", "trust", "views"),
     ("importances", "representatives", "local"),
-    ("certify",),
+    ("certify", "fooling"),
     ("sample", "matrix", "domains", "surrogate", "kernels", "shapley", "stability", "aggregate", "pick"),
     ("record", "settings", "values", "errors"),
 )
 MATHEMATICS = {
-    "sample", "matrix", "domains", "surrogate", "kernels", "shapley", "stability", "aggregate", "certify", "pick",
-    "local", "values", "errors",
+    "sample", "matrix", "domains", "surrogate", "kernels", "shapley", "stability", "aggregate", "certify", "fooling",
+    "pick", "local", "values", "errors",
 }  # fmt: skip
 MATHEMATICS_MAY_IMPORT = {"numpy", "scipy", "sklearn", "pandas"}
 STANDARD = {"abc", "collections", "contextlib", "dataclasses", "itertools", "typing"}

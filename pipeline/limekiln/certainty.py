@@ -16,7 +16,7 @@ from limekiln.aggregate.spread import ScoreName, Spread
 from limekiln.certify import Certain
 from limekiln.importances import Ranked
 from limekiln.record import ALL_CLASSES
-from limekiln.values import Explanations, Vocabulary
+from limekiln.values import Explanations, Index, Vocabulary
 
 _COMPARED: Final = 512
 """Features of a class that are compared pair by pair, those that rank first; the others get no intervals."""
@@ -77,7 +77,8 @@ def measure(
             members = np.arange(len(explained.rows)) if together else np.flatnonzero(explained.labels == c)
             tallied = None if tally is None else folds.together(tally) if together else tally
             folded = None if tallied is None else _OfClass(tallied, c)
-            found.append(replace(r, certain=_certain(r, weights[members], folded, asked, alpha)))
+            rows = explained.rows[members]
+            found.append(replace(r, certain=_certain(r, (weights[members], rows), folded, asked, alpha)))
         else:
             found.append(r)
     return found
@@ -92,20 +93,22 @@ class _OfClass:
 
 
 def _certain(
-    r: Ranked, weights: sparse.csr_array, folded: _OfClass | None, asked: Asked, alpha: float
+    r: Ranked, of_rows: tuple[sparse.csr_array, Index], folded: _OfClass | None, asked: Asked, alpha: float
 ) -> Certain | None:
+    weights, rows = of_rows
+    different = len(np.unique(rows))
     order = np.argsort(r.ranks, kind="stable")
     order = order[r.scores.support[r.keys[order]] >= asked.min_support][:_COMPARED]
-    if not len(order) or weights.shape[0] < 2:  # noqa: PLR2004 - one row has no spread
+    if not len(order) or different < 2:  # noqa: PLR2004 - one row has no spread
         return None
     keys = r.keys[order]
 
     def spread_of(score: ScoreName) -> Spread:
         explained = asked.explained if folded is not None else 0.0
         return spread.combine(
-            spread.by_rows(weights, keys, score, explained),
+            spread.by_rows(weights, keys, score, explained, rows),
             None if folded is None else spread.by_folds(folded.tally, folded.class_, keys, score),
-            n=weights.shape[0],
+            n=different,
             folds=folds.FOLDS,
             shared=asked.shared,
             explained=explained,
@@ -124,7 +127,7 @@ def _certain(
             top=asked.top,
             alpha=alpha,
             indifference=asked.indifference,
-            rows=weights.shape[0],
+            rows=different,
         ),
         debiased=None if folded is None else (folded.tally.product[folded.class_] / support)[keys],
     )

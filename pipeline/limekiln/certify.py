@@ -137,8 +137,9 @@ def decide(scores: Array, spread: Spread, *, top: int, alpha: float, indifferenc
     gap = scores[first] - scores[second]
     se_rows, se_pool, freedom = spread.differences(first, second)
     se = np.hypot(se_rows, se_pool)
-    # either order of two equal scores would be wrong, so each pair has two ways to err
-    critical = quantile(1 - alpha / (2 * max(len(first), 1)), freedom)
+    # which pairs are asked about depends on the data, so any of the k(k − 1)/2 may be; each has two ways to err, since
+    # either order of two equal scores would be wrong
+    critical = quantile(1 - alpha / max(k * (k - 1), 1), freedom)
     separated = gap > critical * se
     tied = ~separated & (gap + critical * se <= indifference * scores.sum())
     left = np.flatnonzero(~separated & ~tied)

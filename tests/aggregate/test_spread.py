@@ -31,7 +31,7 @@ def test_the_spread_over_rows_is_that_of_resampled_rows(score: ScoreName) -> Non
     w = weights(800)
     rng = np.random.default_rng(1)
     drawn = np.array([scored(w[rng.integers(0, len(w), len(w))], score) for _ in range(1500)])
-    found = spread.by_rows(sparse.csr_array(w), np.arange(6), score, 0.0)
+    found = spread.by_rows(sparse.csr_array(w), np.arange(6), score, 0.0, np.arange(len(w)))
     np.testing.assert_allclose(np.sqrt(np.diag(found)), drawn.std(axis=0), rtol=0.12)
     a, b = np.corrcoef(drawn.T), found / np.sqrt(np.outer(np.diag(found), np.diag(found)))
     np.testing.assert_allclose(b, a, atol=0.12)
@@ -39,17 +39,24 @@ def test_the_spread_over_rows_is_that_of_resampled_rows(score: ScoreName) -> Non
 
 def test_a_population_that_was_explained_whole_has_no_spread_over_rows() -> None:
     w = sparse.csr_array(weights(50))
-    assert not spread.by_rows(w, np.arange(6), "share", 1.0).any()
-    half, none = (spread.by_rows(w, np.arange(6), "share", f) for f in (0.5, 0.0))
+    assert not spread.by_rows(w, np.arange(6), "share", 1.0, np.arange(50)).any()
+    half, none = (spread.by_rows(w, np.arange(6), "share", f, np.arange(50)) for f in (0.5, 0.0))
     np.testing.assert_allclose(half, none / 2)
 
 
 def test_a_feature_that_no_row_uses_has_no_spread() -> None:
     w = weights(40)
     w[:, 2] = 0
-    found = spread.by_rows(sparse.csr_array(w), np.arange(6), "weighted", 0.0)
+    found = spread.by_rows(sparse.csr_array(w), np.arange(6), "weighted", 0.0, np.arange(40))
     assert not found[2].any()
     assert not found[:, 2].any()
+
+
+def test_explanations_of_one_row_are_drawn_together() -> None:
+    w = weights(60)
+    alone = spread.by_rows(sparse.csr_array(w), np.arange(6), "share", 0.0, np.arange(60))
+    fourfold = sparse.csr_array(np.repeat(w, 4, axis=0))
+    np.testing.assert_allclose(spread.by_rows(fourfold, np.arange(6), "share", 0.0, np.repeat(np.arange(60), 4)), alone)
 
 
 @pytest.mark.parametrize("score", SCORES)

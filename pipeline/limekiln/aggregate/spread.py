@@ -66,14 +66,15 @@ class Spread:
         return np.divide(top, below, out=np.full_like(top, np.inf), where=below > 0)
 
 
-def by_rows(weights: sparse.csr_array, keys: Index, score: ScoreName, explained: float) -> Array:
+def by_rows(weights: sparse.csr_array, keys: Index, score: ScoreName, explained: float, rows: Index) -> Array:
     """Covariance of scores from the choice of rows.
 
     Args:
-        weights: (n, F) local weights of one class's rows, by feature.
+        weights: (n, F) local weights, by feature, of the explanations of one class or of all.
         keys: (k,) the features asked for.
         score: which NormLIME score.
-        explained: f, the share of the population that the n rows are; 1 gives zeros.
+        explained: f, the share of the population that the rows are; 1 gives zeros.
+        rows: (n,) the row that each explanation is of; those of one row, for several outputs, are drawn together.
 
     Returns:
         (k, k).
@@ -87,7 +88,11 @@ def by_rows(weights: sparse.csr_array, keys: Index, score: ScoreName, explained:
         g = g * w
     support = np.maximum(used.sum(axis=0), 1)
     influence = used * (g - g.sum(axis=0) / support) * (n / support)
-    covariance: Array = (1 - explained) * (influence.T @ influence) / (n * max(n - 1, 1))
+    _, drawn = np.unique(rows, return_inverse=True)
+    m = int(drawn.max()) + 1
+    together = np.zeros((m, len(keys)))
+    np.add.at(together, drawn, influence)
+    covariance: Array = (1 - explained) * (together.T @ together) * (m / (n * n * max(m - 1, 1)))
     return covariance
 
 
@@ -108,7 +113,7 @@ def combine(rows: Array, pool: Array | None, *, n: int, folds: int, shared: bool
     Args:
         rows: from `by_rows`.
         pool: from `by_folds`; None where perturbations have no folds.
-        n: rows explained.
+        n: different rows explained.
         folds: G.
         shared: whether all rows share the perturbations; else each row's noise is among the rows' differences, but
             for the share `explained` of it that the finite population took away.

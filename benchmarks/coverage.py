@@ -1,0 +1,382 @@
+# ruff: noqa: INP001, T201 - a script that a reader runs, which prints
+"""Do intervals hold the truth as often as they promise, and how often is a certificate wrong?
+
+Run it as `OMP_NUM_THREADS=1 python benchmarks/coverage.py [REPEATS]`; with 1,000 repeats, the default, it takes about
+half an hour. The tables of docs/explanation/how-sure.md are what it prints, and it draws that page's picture.
+
+Two kinds of populations. *Made-up weights*: each row has limits that its weights tend to, known exactly, and noise in
+folds as perturbations make it: common to all rows for a shared pool, each row's own else. *A real model*: a table, a
+logistic model with an interaction, and explanations as a run makes them (benchmarks/coverage_model.py).
+
+Two truths. The *limit* is the score of the whole population with endless perturbations. The *average* is the mean of
+the score over repeats: what this procedure gives with so many perturbations, the noise's own weight included.
+"""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+import numpy as np
+from scipy import sparse
+
+from limekiln import certainty, certify, importances
+from limekiln.aggregate import folds, normlime, spread
+from limekiln.aggregate.folds import FOLDS, FoldTally
+from limekiln.aggregate.spread import ScoreName
+from limekiln.certify import Certain, Decision
+from limekiln.values import Array, Explanations, Index, Mask, plain_vocabulary
+
+SCORES: Final[tuple[ScoreName, ...]] = ("weighted", "share")
+CONFIDENCE: Final = 0.95
+SAMPLED: Final = 0.25
+"""The share of the population that is explained where rows are sampled."""
+USED_BY: Final = (1.0, 1.0, 0.8, 0.5, 0.3, 0.15, 1.0)
+SIZES: Final = (2.0, 1.0, 1.5, 1.2, 1.0, 1.5, 0.0)
+"""What a feature's weights are like; the last is 0 in the limit, and all that it gets is noise."""
+FIRST_CLASS: Final = 0.6
+TYPES: Final = 4
+LEAST_SUPPORT: Final = 20
+"""As `aggregate.min_support` is by default: features with less are not compared."""
+LOOKS: Final = 7
+
+Law = Literal["even", "skewed"]
+
+
+# --- made-up weights ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class World:
+    """N rows of two classes whose weights (N, F) tend to `limits`; `load` (N, F) is how much noise each has."""
+
+    limits: Array
+    used: Mask
+    load: Array
+    labels: Index
+
+    def __len__(self) -> int:
+        """N."""
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What is repeated: the law of limits, how many rows are explained, and where the noise comes from."""
+
+    law: Law
+    n: int
+    sampled: bool
+    shared: bool
+
+    @property
+    def name(self) -> str:
+        """For a table's line."""
+        rows = "sampled" if self.sampled else "complete"
+        return f"{self.law}, {self.n:,} rows {rows}, {'shared pool' if self.shared else 'perturbations per row'}"
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """R repeats of F features by score: estimates, low and high (R, F); limits (F,) and mean supports (F,)."""
+
+    estimates: dict[ScoreName, Array]
+    low: dict[ScoreName, Array]
+    high: dict[ScoreName, Array]
+    limits: dict[ScoreName, Array]
+    support: Array
+
+    def coverage(self, score: ScoreName, truth: Array | None = None) -> Array:
+        """How often the intervals hold the truth, (F,); the average over repeats where none is given."""
+        truth = self.estimates[score].mean(axis=0) if truth is None else truth
+        held: Array = ((self.low[score] <= truth) & (truth <= self.high[score])).mean(axis=0)
+        return held
+
+
+def world(law: Law, n: int, rng: np.random.Generator) -> World:
+    """A population of n rows."""
+    shape = (n, len(SIZES))
+    size = rng.gamma(4.0, 0.25, shape) if law == "even" else rng.lognormal(-0.125, 0.5, shape)
+    used = rng.random(shape) < np.array(USED_BY)
+    loads = rng.uniform(0.5, 1.5, (TYPES, len(SIZES)))
+    return World(
+        limits=used * size * np.array(SIZES) * rng.choice([-1.0, 1.0], shape, p=[0.2, 0.8]),
+        used=used,
+        load=loads[rng.integers(TYPES, size=n)] * np.maximum(np.array(SIZES), 0.5),
+        labels=(rng.random(n) > FIRST_CLASS).astype(np.int64),
+    )
+
+
+def observe(
+    population: World, rows: Index, *, shared: bool, noise: float, rng: np.random.Generator
+) -> tuple[Explanations, FoldTally]:
+    """Rows as a run explains them: weights from all folds of the noise, without each, and from halves.
+
+    Args:
+        population: all rows.
+        rows: those explained.
+        shared: whether one draw of the noise serves all rows.
+        noise: its standard deviation in a weight of size and load 1, from all folds together.
+        rng: source of the noise.
+    """
+    limits, used, load = population.limits[rows], population.used[rows], population.load[rows]
+    n, features = limits.shape
+    by_fold = rng.normal(0.0, noise * np.sqrt(FOLDS), (1 if shared else n, FOLDS, features))
+    whole = by_fold.mean(axis=1)
+    without = (FOLDS * whole[:, None] - by_fold) / (FOLDS - 1)
+    halves = by_fold.reshape(len(by_fold), 2, -1, features).mean(axis=2)
+
+    weights = used * (limits + load * whole)
+    labels = population.labels[rows]
+    tally = folds.tally(
+        used[:, None] * (limits[:, None] + load[:, None] * without),
+        used[:, None] * (limits[:, None] + load[:, None] * halves),
+        weights,
+        labels,
+        2,
+    )
+    return explanations(rows, labels, weights), tally
+
+
+def explanations(rows: Index, labels: Index, weights: Array) -> Explanations:
+    """Weights (n, F) as a run carries them; what intervals do not look at is 0."""
+    nothing = np.zeros(len(rows))
+    W = sparse.csr_array(weights)
+    return Explanations(rows, labels, W, nothing, nothing, nothing, nothing, nothing, nothing)
+
+
+def first_class(
+    explained: Explanations, tally: FoldTally, *, shared: bool, share: float
+) -> tuple[Index, normlime.Scores, Certain]:
+    """What a run says of the first of two classes: the features compared, their scores, and how sure they are."""
+    features = explained.weights.shape[1]
+    vocabulary = plain_vocabulary([f"f{j}" for j in range(features)])
+    ranked = importances.rank(importances.tally(vocabulary, explained, 2), ("a", "b"), "weighted", 1)
+    asked = certainty.Asked(
+        score="weighted",
+        confidence=CONFIDENCE,
+        indifference=0.01,
+        top=3,
+        min_support=1,
+        explained=share,
+        shared=shared,
+    )
+    mine = next(r for r in certainty.measure(ranked, vocabulary, explained, tally, asked) if r.class_name == "a")
+    if mine.certain is None:
+        raise RuntimeError("the class has too few rows")
+    return mine.keys[mine.certain.order], mine.scores, mine.certain
+
+
+def repeat(cell: Cell, repeats: int, seed: int) -> Repeats:
+    """Explains samples of one population, or all of it with new noise, again and again."""
+    rng = np.random.default_rng(seed)
+    share = SAMPLED if cell.sampled else 1.0
+    population = world(cell.law, round(cell.n / share), rng)
+    runs = []
+    for _ in range(repeats):
+        rows = np.sort(rng.choice(len(population), cell.n, replace=False))
+        noise = 0.04 if cell.shared else 0.15
+        seen = observe(population, rows, shared=cell.shared, noise=noise, rng=rng)
+        runs.append(first_class(*seen, shared=cell.shared, share=share))
+    mine = population.labels == 0
+    truth = normlime.scores(normlime.tally(sparse.csr_array(population.limits[mine])))
+    return gather(runs, {s: getattr(truth, s) for s in SCORES})
+
+
+def gather(runs: list[tuple[Index, normlime.Scores, Certain]], limits: dict[ScoreName, Array]) -> Repeats:
+    """Repeats in the features' own order; one that a repeat did not compare is NaN there, and not held."""
+    features = len(limits["share"])
+
+    def placed(score: ScoreName, end: int) -> Array:
+        found = np.full((len(runs), features), np.nan)
+        for r, (keys, _, certain) in enumerate(runs):
+            found[r, keys] = certain.bounds[score][end]
+        return found
+
+    return Repeats(
+        estimates={s: np.array([getattr(scores, s) for _, scores, _ in runs]) for s in SCORES},
+        low={s: placed(s, 0) for s in SCORES},
+        high={s: placed(s, 1) for s in SCORES},
+        limits=limits,
+        support=np.mean([scores.support for _, scores, _ in runs], axis=0),
+    )
+
+
+# --- certificates ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Contest:
+    """A ranking that is looked at until it is decided.
+
+    Attributes:
+        sizes: (k,) the features' mean weights, in falling order; equal ones are exactly tied.
+        top: how much of the order is asked for.
+        indifference: see `certify.decide`.
+        first: how many rows the first look has.
+    """
+
+    name: str
+    sizes: tuple[float, ...]
+    top: int
+    indifference: float
+    first: int = 50
+
+
+@dataclass(frozen=True)
+class Trials:
+    """Shares of trials with a certificate, a wrong one, a wrong claim at any look; mean looks to a certificate."""
+
+    issued: float
+    false_certificates: float
+    false_claims: float
+    looks: float
+
+
+TIED_BORDER: Final = Contest("tie at the border of the top 3 of 8", (6, 5, 4, 4, 3, 2, 1, 1), 3, 0.0)
+TIED_INSIDE: Final = Contest("tie inside the top 3 of 8", (6, 5, 5, 4, 3, 2, 1, 1), 3, 0.0)
+ALL_TIED: Final = Contest("all of 40 tied, top 1, indifferent within 5 %, 400 rows at first", (1,) * 40, 1, 0.05, 400)
+CONTESTS: Final = (
+    TIED_BORDER,
+    TIED_INSIDE,
+    Contest("tie at the border, indifferent within 3 %", TIED_BORDER.sizes, 3, 0.03),
+    Contest("tie inside the top, indifferent within 3 %", TIED_INSIDE.sizes, 3, 0.03),
+    Contest("all of 20 tied, top 5, indifferent within 2 %", (1,) * 20, 5, 0.02),
+    ALL_TIED,
+    Contest("2 of 30 stand out, top 5, indifferent within 1 %", (6, 4, *(1,) * 28), 5, 0.01),
+    Contest("clear gaps", (6, 5, 4, 3, 2.5, 2, 1, 1), 3, 0.0),
+    Contest("border pair differs by less than an indifference of 3 %", (6, 5, 4, 3.8, 2.5, 2, 1, 1), 3, 0.03),
+    Contest("border pair differs by more than an indifference of 3 %", (6, 5, 4, 3.2, 2.5, 2, 1, 1), 3, 0.03),
+)
+
+
+def weights_of(contest: Contest, n: int, rng: np.random.Generator) -> Array:
+    """Weights (n, k) of n rows, lognormal about the sizes: equal sizes give exactly equal scores."""
+    found: Array = rng.lognormal(0.0, 0.5, (n, len(contest.sizes))) * np.array(contest.sizes)
+    return found
+
+
+def scored(weights: Array, score: ScoreName) -> tuple[Index, Array, spread.Spread]:
+    """Features in falling order (k,), their scores and spread, from rows drawn of endlessly many."""
+    W = sparse.csr_array(weights)
+    scores = getattr(normlime.scores(normlime.tally(W)), score)
+    order = np.argsort(-scores, kind="stable")
+    rows = spread.by_rows(W, order, score, 0.0, np.arange(W.shape[0]))
+    return order, scores[order], spread.combine(rows, None, n=len(weights), folds=FOLDS, shared=False, explained=0.0)
+
+
+def claims(
+    contest: Contest, scores: Array, s: spread.Spread, alpha: float, rows: int
+) -> tuple[Decision, set[tuple[int, int]], set[tuple[int, int]]]:
+    """A decision, and the pairs of positions that it calls separated and tied."""
+    decision, strict = (
+        certify.decide(scores, s, top=contest.top, alpha=alpha, indifference=eps, rows=rows)
+        for eps in (contest.indifference, -1.0)  # with a negative indifference no pair is tied
+    )
+    asked = {(i, j) for i in range(contest.top) for j in range(i + 1, len(scores))}
+    separated = asked - {(p.first, p.second) for p in strict.open}
+    return decision, separated, asked - separated - {(p.first, p.second) for p in decision.open}
+
+
+def truth_of(contest: Contest, score: ScoreName, seed: int = 0) -> Array:
+    """The scores (k,) of endlessly many rows, features of one size exactly equal."""
+    rng = np.random.default_rng(seed)
+    parts = [normlime.tally(sparse.csr_array(weights_of(contest, 10_000, rng))) for _ in range(8)]
+    found = getattr(normlime.scores(sum(parts[1:], start=parts[0])), score)
+    sizes = np.array(contest.sizes)
+    return np.array([found[sizes == size].mean() for size in sizes])
+
+
+def contested(contest: Contest, repeats: int, seed: int, *, score: ScoreName = "weighted") -> Trials:
+    """Looks at twice the rows each time until the order is decided, seven times at most."""
+    rng = np.random.default_rng(seed)
+    truth = truth_of(contest, score)
+    indifferent = contest.indifference * truth.sum()
+    issued, wrong, ever_wrong, looks = 0, 0, 0, []
+    for _ in range(repeats):
+        weights, ever = np.empty((0, len(truth))), False
+        for look in range(1, LOOKS + 1):
+            n = contest.first * 2 ** (look - 1)
+            weights = np.concatenate([weights, weights_of(contest, n - len(weights), rng)])
+            order, scores, s = scored(weights, score)
+            alpha = certify.error_at(look, 1 - CONFIDENCE)
+            decision, separated, tied = claims(contest, scores, s, alpha, n)
+            t = truth[order]
+            false = any(t[i] <= t[j] for i, j in separated) or any(abs(t[i] - t[j]) > indifferent for i, j in tied)
+            ever |= false
+            if decision.verdict == "decided":
+                issued, wrong = issued + 1, wrong + false
+                looks.append(look)
+                break
+        ever_wrong += ever
+    return Trials(issued / repeats, wrong / repeats, ever_wrong / repeats, float(np.mean(looks)) if looks else np.nan)
+
+
+def ranks_held(contest: Contest, repeats: int, seed: int, *, rows: int, score: ScoreName = "weighted") -> float:
+    """How often all rank intervals together hold every rank that the truth, with its ties, allows."""
+    rng = np.random.default_rng(seed)
+    truth = truth_of(contest, score)
+    held = 0
+    for _ in range(repeats):
+        order, scores, s = scored(weights_of(contest, rows, rng), score)
+        t = truth[order]
+        best = 1 + (t[None, :] > t[:, None]).sum(axis=1)
+        worst = len(t) - (t[None, :] < t[:, None]).sum(axis=1)
+        found = certify.intervals(scores, s, CONFIDENCE)
+        held += bool((found.rank_low <= best).all() and (worst <= found.rank_high).all())
+    return held / repeats
+
+
+# --- what is printed ---------------------------------------------------------------------------------------------
+
+
+def line(name: str, found: Repeats, floor: Mask) -> str:
+    """A table's line: the least and greatest coverage over features, of the average and of the limit, by score."""
+
+    def span(values: Array) -> str:
+        low, high = (f"{100 * v:.1f}" for v in (values.min(), values.max()))
+        return low if low == high else f"{low} – {high}"
+
+    cells = [name]
+    compared = ~floor & (found.support >= LEAST_SUPPORT)
+    for score in SCORES:
+        average, limit = found.coverage(score), found.coverage(score, found.limits[score])
+        cells += [span(average[compared]), span(limit[compared]), span(average[floor])]
+    return "| " + " | ".join(cells) + " |"
+
+
+HEAD: Final = """
+| | weighted: average | limit | floor, average | share: average | limit | floor, average |
+|---|---|---|---|---|---|---|"""
+
+
+def main(repeats: int) -> None:
+    """Prints all tables and draws the picture."""
+    from benchmarks import coverage_model, coverage_picture  # noqa: PLC0415 - they build on this module
+
+    print(f"Made-up weights, {repeats:,} repeats{HEAD}")
+    floor = np.array(SIZES) == 0
+    cells = [
+        Cell(law, 300, sampled, shared)
+        for law in ("even", "skewed")
+        for sampled in (True, False)
+        for shared in (True, False)
+    ]
+    for i, cell in enumerate(cells):
+        found = repeat(cell, repeats, i)
+        print(line(cell.name, found, floor), flush=True)
+        if i == 0:
+            path = Path(__file__).parent.parent / "docs" / "images" / "how-sure.svg"
+            path.write_text(coverage_picture.picture(found, 0), "utf-8")
+    coverage_model.main(max(repeats // 5, 20))
+    print("\n| | certificates | wrong ones | any wrong claim | mean looks | ranks held |\n|---|---|---|---|---|---|")
+    for i, contest in enumerate(CONTESTS):
+        t = contested(contest, repeats, 100 + i)
+        ranks = ranks_held(contest, repeats, 200 + i, rows=400)
+        shares = [f"{100 * v:.1f} %" for v in (t.issued, t.false_certificates, t.false_claims)]
+        print("| " + " | ".join([contest.name, *shares, f"{t.looks:.1f}", f"{100 * ranks:.1f} %"]) + " |", flush=True)
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parent.parent))
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1000)
