@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from limekiln.domains.images.channels import WHITE, Pixels, Rgb, shown
 from limekiln.domains.images.hiding import part_means
-from limekiln.domains.images.segments import skimage
+from limekiln.domains.images.segments import shrinkage, shrunk, skimage
 from limekiln.errors import InstanceError, LimekilnError
 from limekiln.values import Array, Codes, Index
 
@@ -40,7 +40,7 @@ def describe(pixels: Pixels, parts: Codes, encoder: Encoder | None = None) -> np
 
     Without an encoder: mean and deviation of the Lab channels (colour); mean gradient, its coarse-scale share and
     deviation, and the strength of its horizontal, vertical and diagonal directions (texture); centre and log size
-    (position).
+    (position). They are taken from the image as `segments.shrunk` has it, so long as each part has a pixel there.
 
     Args:
         pixels: (H, W, C) the image.
@@ -56,9 +56,19 @@ def describe(pixels: Pixels, parts: Codes, encoder: Encoder | None = None) -> np
     image = shown(pixels)
     if encoder is not None:
         return _encoded(encoder, patches(image, parts))
+    image, parts = _shrunk(image, parts)
     lab = skimage("data.images.concepts").color.rgb2lab((image / np.float32(WHITE)).astype(np.float32))
     found = np.hstack([_colour(lab, parts), _texture(lab[:, :, 0], parts), _position(parts)])
     return found.astype(np.float32)
+
+
+def _shrunk(image: Rgb, parts: Codes) -> tuple[Rgb, Codes]:
+    count = int(parts.max()) + 1
+    factor = shrinkage(parts.size, count)
+    fewer = parts[::factor, ::factor]
+    if not np.bincount(fewer.ravel(), minlength=count).all():
+        return image, parts
+    return shrunk(image, factor), fewer
 
 
 def patches(image: Rgb, parts: Codes) -> Rgb:
