@@ -63,6 +63,53 @@ def test_render_draws_a_stored_run_without_its_model(case: Path, ran: subprocess
     assert (folder / "report.html").read_bytes() == before
 
 
+def test_evaluate_judges_a_run_and_leaves_its_folder_as_it_was(
+    case: Path, ran: subprocess.CompletedProcess[str], tmp_path: Path
+) -> None:
+    (case / "training.py").write_text(
+        "import numpy as np\n"
+        "def train(X, y, seed):\n"
+        "    cut = X['age'].mean()\n"
+        "    return lambda rows: np.where(rows['age'] > cut, 'yes', 'no')\n"
+    )
+    folder = case / ran.stdout.strip()
+    before = {f.name: f.read_bytes() for f in folder.iterdir()}
+    command = ["evaluate", ran.stdout.strip(), "--rows", "20", "--train", "training:train", "--seeds", "2"]
+    first = limekiln(*command, cwd=case)
+    assert first.returncode == 0, first.stderr
+    path = case / first.stdout.splitlines()[-1]
+    assert path == folder.parent / "evaluations" / f"{folder.name}.json"
+    assert "ahead of 100% of 20 orders: better" in first.stdout
+    assert "trained anew by training:train, 2 seeds" in first.stdout
+    assert "delete: 3 of 3 batches" in first.stderr
+    document = json.loads(path.read_bytes())
+    assert [c["name"] for c in document["classes"]] == ["*", *kiln_cases.CLASSES]
+    assert document["retraining"]["seeds"] == [1, 2]
+    again = limekiln(*command, "--out", tmp_path / "new" / "told.json", cwd=case)
+    assert again.stdout.splitlines()[-1] == str(tmp_path / "new" / "told.json")
+    assert (tmp_path / "new" / "told.json").read_bytes() == path.read_bytes()
+    assert {f.name: f.read_bytes() for f in folder.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--rows", "1"], "--rows"),
+        (["--seeds", "1"], "--seeds"),
+        (["--config-folder", "nowhere"], "no such model file"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_evaluate_refuses_what_it_cannot_use(
+    case: Path, ran: subprocess.CompletedProcess[str], arguments: list[str], message: str
+) -> None:
+    failed = limekiln("evaluate", ran.stdout.strip(), *arguments, cwd=case)
+    assert failed.returncode == 2
+    assert message in failed.stderr
+    assert "Traceback" not in failed.stderr
+    assert failed.stdout == ""
+
+
 def test_check_prints_the_plan(case: Path) -> None:
     checked = limekiln("check", "config.yaml", cwd=case)
     assert checked.returncode == 0
@@ -106,6 +153,7 @@ def test_init_writes_a_config_once(tmp_path: Path) -> None:
         (["run", "config.yaml", "--scheduler", "tcp://127.0.0.1:9"], 1, "tcp://127.0.0.1:9"),
         (["explain", "config.yaml", "--row", "x"], 2, "no row is called 'x'"),
         (["render", "."], 2, "is not a run folder"),
+        (["evaluate", "."], 2, "is not a run folder"),
         (["bake"], 2, "bake"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 
 from limekiln import config as configs
-from limekiln import kiln, stages, store
+from limekiln import judge, kiln, stages, store
 from limekiln.bench import Bench
 from limekiln.data import in_memory
 from limekiln.drivers import Inputs
 from limekiln.errors import InputError
+from limekiln.evaluated import Evaluation
 from limekiln.fanout import executor
 from limekiln.models import InMemory, Model
 from limekiln.models.model import label_text
@@ -23,6 +24,8 @@ from limekiln.record import ALL_CLASSES, Results, RunRecord
 from limekiln.report import html as html_report
 from limekiln.report import pdf as pdf_report
 from limekiln.report import view as report_view
+from limekiln.retrained import SEEDS, Retrain
+from limekiln.retraining import Train
 from limekiln.settings import Settings
 
 _PERTURBATIONS: Final = 5000
@@ -116,6 +119,34 @@ def run(config: str | Path | Mapping[str, Any] | Settings) -> Run:
     if finished.missing:
         raise finished.missing
     return Run(finished.record, finished.folder)
+
+
+def evaluate(
+    folder: str | Path,
+    *,
+    rows: int = judge.ROWS,
+    train: Train | str | None = None,
+    seeds: int = SEEDS,
+    config_folder: str | Path | None = None,
+) -> Evaluation:
+    """Puts a stored run's ranking to the test, and writes nothing (docs/explanation/is-the-ranking-right.md).
+
+    Args:
+        folder: the run folder; its model and data are read again and must be the same.
+        rows: rows of each class whose features are replaced.
+        train: trains a model from scratch, or its name as "module:callable", a module beside the config. It is called
+            with n rows (DataFrame), their labels (n,) and a seed, and gives a function from rows to predicted labels;
+            features that are taken away hold one value throughout. None measures no retraining.
+        seeds: how many models are trained of each kind.
+        config_folder: what the config's paths are relative to, where the run folder was moved.
+
+    Raises:
+        InputError: the run is not of a table, or its model or data are gone or changed.
+        RunError: the train function failed.
+    """
+    retrain = None if train is None else Retrain(train, seeds)
+    where = None if config_folder is None else Path(config_folder)
+    return judge.judge(Path(folder), rows=rows, retrain=retrain, config_folder=where)
 
 
 def explain(

@@ -164,6 +164,41 @@ def explain(
 
 
 @app.command()
+def evaluate(
+    folder: Annotated[Path, typer.Argument(help="A run folder.", metavar="RUN", show_default=False)],
+    rows: Annotated[int, typer.Option("--rows", min=2, help="Rows of each class whose features are taken away.")] = 200,
+    train: Annotated[
+        str | None,
+        typer.Option("--train", metavar="MODULE:CALLABLE", help="Trains anew: (rows, labels, seed) to a predictor."),
+    ] = None,
+    *,
+    seeds: Annotated[int, typer.Option("--seeds", min=2, help="With --train, how many models of each kind.")] = 5,
+    config_folder: Annotated[
+        Path | None,
+        typer.Option("--config-folder", metavar="DIR", help="Where the config's paths start, if the run was moved."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Where the JSON goes; by default beside the runs.")
+    ] = None,
+    debug: Debug = False,
+) -> None:
+    """Tests a run's ranking: does taking the first features away matter most? The last line is the JSON's path."""
+    with _errors(debug=debug):
+        from limekiln import judge, store
+        from limekiln.report import evaluation
+        from limekiln.retrained import Retrain
+
+        retrain = None if train is None else Retrain(train, seeds)
+        with _progress() as listener:
+            found = judge.judge(folder, rows=rows, retrain=retrain, config_folder=config_folder, listener=listener)
+        for line in evaluation.lines(found):
+            print(line)
+        path = out or store.evaluation_path(folder, found.run_id)
+        store.write_document(path, found)
+        print(path, flush=True)
+
+
+@app.command()
 def schema(*, debug: Debug = False) -> None:
     """Prints the config's JSON Schema."""
     with _errors(debug=debug):

@@ -62,7 +62,15 @@ def load(path: Path, overrides: Sequence[str] = ()) -> LoadedConfig:
         ConfigError: with one line for each thing that is wrong, such as
             `config.yaml:23:5: explain.perturbations: expected an integer ≥ 50, got "many"`.
     """
-    data = _bytes_of(path)
+    return of_bytes(_bytes_of(path), path, overrides)
+
+
+def of_bytes(data: bytes, path: Path, overrides: Sequence[str] = ()) -> LoadedConfig:
+    """Read a config from a file's bytes; `path` is where the file lies, or lay.
+
+    Raises:
+        ConfigError: as `load` does.
+    """
     text = _text_of(data, path)
     try:
         tree = read(text)

@@ -27,6 +27,7 @@ Document = TypeVar("Document", bound=BaseModel)
 MANIFEST: Final = "manifest.json"
 RESULTS: Final = "results.json"
 REPORTS: Final = ("report.html", "report.pdf")
+EVALUATIONS: Final = "evaluations"
 PICTURES: Final = "pictures"
 """The one table that a run may lack."""
 CSV_TWINS: Final = ("importances", "picks")
@@ -126,6 +127,27 @@ def read(folder: Path) -> RunRecord:
         except (OSError, pa.ArrowException) as error:
             raise InputError(f"{folder / name}.parquet: cannot be read: {error}") from error
     return RunRecord(results, manifest, tables)
+
+
+def evaluation_path(folder: Path, run_id: str) -> Path:
+    """Where the evaluation of a run goes: beside the runs, since the manifest fixes what a run folder holds."""
+    return (
+        (folder.parent if folder.name not in {"", ".."} else folder.resolve().parent) / EVALUATIONS / f"{run_id}.json"
+    )
+
+
+def write_document(path: Path, document: BaseModel) -> None:
+    """Writes a document as JSON, and the folder for it.
+
+    Raises:
+        InputError: the folder cannot be made.
+        RunError: the file cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot make the folder {path.parent}: {error.strerror}") from error
+    write_text(path, to_json(document))
 
 
 def newest(parent: Path, before: str) -> tuple[str, str] | None:

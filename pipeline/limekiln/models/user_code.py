@@ -32,6 +32,14 @@ class UserCode:
         """
         return _found(self)(*args)
 
+    def resolve(self) -> Any:
+        """Import it and do no more.
+
+        Raises:
+            InputError: as `find` does.
+        """
+        return _found(self)
+
 
 def find(path: str, key: str) -> Any:
     """Import the module and get the callable; a dotted name goes through objects, as in `model:fitted.predict_proba`.
