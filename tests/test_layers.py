@@ -36,7 +36,7 @@ MATHEMATICS = {
     "evaluation", "retraining", "pick", "local", "values", "errors",
 }  # fmt: skip
 MATHEMATICS_MAY_IMPORT = {"numpy", "scipy", "sklearn", "pandas"}
-STANDARD = {"abc", "collections", "contextlib", "dataclasses", "itertools", "typing"}
+STANDARD = {"abc", "collections", "contextlib", "dataclasses", "itertools", "math", "typing"}
 # pictures are read, cut and drawn in their domain, and nowhere else
 DOMAINS_MAY_IMPORT = {
     "domains/text": {"re"},
