@@ -1,8 +1,9 @@
 # ruff: noqa: INP001, T201 - a script that a reader runs, which prints
-"""Do intervals hold the truth as often as they promise, and how often is a certificate wrong?
+"""Do intervals hold the truth as often as they promise?
 
 Run it as `OMP_NUM_THREADS=1 python benchmarks/coverage.py [REPEATS]`; with 1,000 repeats, the default, it takes about
 half an hour. The tables of docs/explanation/how-sure.md are what it prints, and it draws that page's picture.
+Features of differing support are in benchmarks/coverage_support.py, certificates in coverage_certificates.py.
 
 Two kinds of populations. *Made-up weights*: each row has limits that its weights tend to, known exactly, and noise in
 folds as perturbations make it: common to all rows for a shared pool, each row's own else. *A real model*: a table, a
@@ -20,11 +21,11 @@ from typing import Final, Literal
 import numpy as np
 from scipy import sparse
 
-from limekiln import certainty, certify, importances
-from limekiln.aggregate import folds, normlime, spread
+from limekiln import certainty, importances
+from limekiln.aggregate import folds, normlime
 from limekiln.aggregate.folds import FOLDS, FoldTally
 from limekiln.aggregate.spread import ScoreName
-from limekiln.certify import Certain, Decision
+from limekiln.certify import Certain
 from limekiln.values import Array, Explanations, Index, Mask, plain_vocabulary
 
 SCORES: Final[tuple[ScoreName, ...]] = ("weighted", "share")
@@ -38,7 +39,6 @@ FIRST_CLASS: Final = 0.6
 TYPES: Final = 4
 LEAST_SUPPORT: Final = 20
 """As `aggregate.min_support` is by default: features with less are not compared."""
-LOOKS: Final = 7
 
 Law = Literal["even", "skewed"]
 
@@ -202,131 +202,6 @@ def gather(runs: list[tuple[Index, normlime.Scores, Certain]], limits: dict[Scor
     )
 
 
-# --- certificates ------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Contest:
-    """A ranking that is looked at until it is decided.
-
-    Attributes:
-        sizes: (k,) the features' mean weights, in falling order; equal ones are exactly tied.
-        top: how much of the order is asked for.
-        indifference: see `certify.decide`.
-        first: how many rows the first look has.
-    """
-
-    name: str
-    sizes: tuple[float, ...]
-    top: int
-    indifference: float
-    first: int = 50
-
-
-@dataclass(frozen=True)
-class Trials:
-    """Shares of trials with a certificate, a wrong one, a wrong claim at any look; mean looks to a certificate."""
-
-    issued: float
-    false_certificates: float
-    false_claims: float
-    looks: float
-
-
-TIED_BORDER: Final = Contest("tie at the border of the top 3 of 8", (6, 5, 4, 4, 3, 2, 1, 1), 3, 0.0)
-TIED_INSIDE: Final = Contest("tie inside the top 3 of 8", (6, 5, 5, 4, 3, 2, 1, 1), 3, 0.0)
-ALL_TIED: Final = Contest("all of 40 tied, top 1, indifferent within 5 %, 400 rows at first", (1,) * 40, 1, 0.05, 400)
-CONTESTS: Final = (
-    TIED_BORDER,
-    TIED_INSIDE,
-    Contest("tie at the border, indifferent within 3 %", TIED_BORDER.sizes, 3, 0.03),
-    Contest("tie inside the top, indifferent within 3 %", TIED_INSIDE.sizes, 3, 0.03),
-    Contest("all of 20 tied, top 5, indifferent within 2 %", (1,) * 20, 5, 0.02),
-    ALL_TIED,
-    Contest("2 of 30 stand out, top 5, indifferent within 1 %", (6, 4, *(1,) * 28), 5, 0.01),
-    Contest("clear gaps", (6, 5, 4, 3, 2.5, 2, 1, 1), 3, 0.0),
-    Contest("border pair differs by less than an indifference of 3 %", (6, 5, 4, 3.8, 2.5, 2, 1, 1), 3, 0.03),
-    Contest("border pair differs by more than an indifference of 3 %", (6, 5, 4, 3.2, 2.5, 2, 1, 1), 3, 0.03),
-)
-
-
-def weights_of(contest: Contest, n: int, rng: np.random.Generator) -> Array:
-    """Weights (n, k) of n rows, lognormal about the sizes: equal sizes give exactly equal scores."""
-    found: Array = rng.lognormal(0.0, 0.5, (n, len(contest.sizes))) * np.array(contest.sizes)
-    return found
-
-
-def scored(weights: Array, score: ScoreName) -> tuple[Index, Array, spread.Spread]:
-    """Features in falling order (k,), their scores and spread, from rows drawn of endlessly many."""
-    W = sparse.csr_array(weights)
-    scores = getattr(normlime.scores(normlime.tally(W)), score)
-    order = np.argsort(-scores, kind="stable")
-    rows = spread.by_rows(W, order, score, 0.0, np.arange(W.shape[0]))
-    return order, scores[order], spread.combine(rows, None, n=len(weights), folds=FOLDS, shared=False, explained=0.0)
-
-
-def claims(
-    contest: Contest, scores: Array, s: spread.Spread, alpha: float, rows: int
-) -> tuple[Decision, set[tuple[int, int]], set[tuple[int, int]]]:
-    """A decision, and the pairs of positions that it calls separated and tied."""
-    decision, strict = (
-        certify.decide(scores, s, top=contest.top, alpha=alpha, indifference=eps, rows=rows)
-        for eps in (contest.indifference, -1.0)  # with a negative indifference no pair is tied
-    )
-    asked = {(i, j) for i in range(contest.top) for j in range(i + 1, len(scores))}
-    separated = asked - {(p.first, p.second) for p in strict.open}
-    return decision, separated, asked - separated - {(p.first, p.second) for p in decision.open}
-
-
-def truth_of(contest: Contest, score: ScoreName, seed: int = 0) -> Array:
-    """The scores (k,) of endlessly many rows, features of one size exactly equal."""
-    rng = np.random.default_rng(seed)
-    parts = [normlime.tally(sparse.csr_array(weights_of(contest, 10_000, rng))) for _ in range(8)]
-    found = getattr(normlime.scores(sum(parts[1:], start=parts[0])), score)
-    sizes = np.array(contest.sizes)
-    return np.array([found[sizes == size].mean() for size in sizes])
-
-
-def contested(contest: Contest, repeats: int, seed: int, *, score: ScoreName = "weighted") -> Trials:
-    """Looks at twice the rows each time until the order is decided, seven times at most."""
-    rng = np.random.default_rng(seed)
-    truth = truth_of(contest, score)
-    indifferent = contest.indifference * truth.sum()
-    issued, wrong, ever_wrong, looks = 0, 0, 0, []
-    for _ in range(repeats):
-        weights, ever = np.empty((0, len(truth))), False
-        for look in range(1, LOOKS + 1):
-            n = contest.first * 2 ** (look - 1)
-            weights = np.concatenate([weights, weights_of(contest, n - len(weights), rng)])
-            order, scores, s = scored(weights, score)
-            alpha = certify.error_at(look, 1 - CONFIDENCE)
-            decision, separated, tied = claims(contest, scores, s, alpha, n)
-            t = truth[order]
-            false = any(t[i] <= t[j] for i, j in separated) or any(abs(t[i] - t[j]) > indifferent for i, j in tied)
-            ever |= false
-            if decision.verdict == "decided":
-                issued, wrong = issued + 1, wrong + false
-                looks.append(look)
-                break
-        ever_wrong += ever
-    return Trials(issued / repeats, wrong / repeats, ever_wrong / repeats, float(np.mean(looks)) if looks else np.nan)
-
-
-def ranks_held(contest: Contest, repeats: int, seed: int, *, rows: int, score: ScoreName = "weighted") -> float:
-    """How often all rank intervals together hold every rank that the truth, with its ties, allows."""
-    rng = np.random.default_rng(seed)
-    truth = truth_of(contest, score)
-    held = 0
-    for _ in range(repeats):
-        order, scores, s = scored(weights_of(contest, rows, rng), score)
-        t = truth[order]
-        best = 1 + (t[None, :] > t[:, None]).sum(axis=1)
-        worst = len(t) - (t[None, :] < t[:, None]).sum(axis=1)
-        found = certify.intervals(scores, s, CONFIDENCE)
-        held += bool((found.rank_low <= best).all() and (worst <= found.rank_high).all())
-    return held / repeats
-
-
 # --- what is printed ---------------------------------------------------------------------------------------------
 
 
@@ -352,7 +227,12 @@ HEAD: Final = """
 
 def main(repeats: int) -> None:
     """Prints all tables and draws the picture."""
-    from benchmarks import coverage_model, coverage_picture  # noqa: PLC0415 - they build on this module
+    from benchmarks import (  # noqa: PLC0415 - they build on this module
+        coverage_certificates,
+        coverage_model,
+        coverage_picture,
+        coverage_support,
+    )
 
     print(f"Made-up weights, {repeats:,} repeats{HEAD}")
     floor = np.array(SIZES) == 0
@@ -369,12 +249,8 @@ def main(repeats: int) -> None:
             path = Path(__file__).parent.parent / "docs" / "images" / "how-sure.svg"
             path.write_text(coverage_picture.picture(found, 0), "utf-8")
     coverage_model.main(max(repeats // 5, 20))
-    print("\n| | certificates | wrong ones | any wrong claim | mean looks | ranks held |\n|---|---|---|---|---|---|")
-    for i, contest in enumerate(CONTESTS):
-        t = contested(contest, repeats, 100 + i)
-        ranks = ranks_held(contest, repeats, 200 + i, rows=400)
-        shares = [f"{100 * v:.1f} %" for v in (t.issued, t.false_certificates, t.false_claims)]
-        print("| " + " | ".join([contest.name, *shares, f"{t.looks:.1f}", f"{100 * ranks:.1f} %"]) + " |", flush=True)
+    coverage_support.main(repeats)
+    coverage_certificates.main(repeats)
 
 
 if __name__ == "__main__":

@@ -21,10 +21,11 @@ def picture(held: Repeats, feature: int, shown: int = 60) -> str:
         f'<rect width="{width}" height="{height}" fill="#fff"/>',
         f'<text x="{left}" y="24">{shown} repeats: {shown - missed} intervals hold the truth, {missed} do not</text>',
     ]
-    for i, (a, b) in enumerate(zip(low.tolist(), high.tolist(), strict=True)):
+    middle = held.estimates["weighted"][:shown, feature]
+    for i, (a, m, b) in enumerate(zip(low.tolist(), middle.tolist(), high.tolist(), strict=True)):
         colour, y = "#1f5a8a" if a <= truth <= b else "#d9660f", top + i * step
         lines.append(f'<path d="M{x(a)} {y}H{x(b)}" stroke="{colour}" stroke-width="3"/>')
-        lines.append(f'<circle cx="{x((a + b) / 2)}" cy="{y}" r="3.5" fill="{colour}"/>')
+        lines.append(f'<circle cx="{x(m)}" cy="{y}" r="3.5" fill="{colour}"/>')
     lines.append(f'<path d="M{x(truth)} {top - 12}V{height - 34}" stroke="#222" stroke-dasharray="4 3"/>')
     lines.append(f'<text x="{x(truth)}" y="{height - 14}" text-anchor="middle">true score {truth:.3f}</text></svg>')
     return "\n".join(lines) + "\n"

@@ -52,6 +52,17 @@ def test_a_sample_is_unsure_by_its_rows_too(tmp_path: Path) -> None:
     assert (part["se_rows"] > 0)[part["weighted"] > 0].all()
 
 
+def test_from_a_sample_a_feature_of_few_rows_gets_no_interval(tmp_path: Path) -> None:
+    run = fire(tmp_path, explain__perturbations=2000, sample__rows=20, aggregate__min_support=1)
+    table = run.record.tables["importances"]
+    found = table[(table["level"] == "feature") & (table["class"] != ALL_CLASSES)]
+    few = found["support"] < 10
+    assert few.any()
+    assert found.loc[few, ["ci_low", "ci_high", "rank_low", "rank_high"]].isna().all(axis=None)
+    verdicts = {f.name: f.certificate and f.certificate.verdict for f in run.record.results.classes}
+    assert all(verdicts[name] in {None, "too few rows"} for name in found.loc[few, "class"])
+
+
 def test_a_larger_pool_is_surer(whole: Run, tmp_path: Path) -> None:
     larger = features(fire(tmp_path, explain__perturbations=32_000))
     both = features(whole).merge(larger, on=["class", "feature"], suffixes=("", "_larger"))
@@ -159,7 +170,7 @@ def test_what_kernelshap_cannot_do_is_said(tmp_path: Path, changes: dict[str, An
 
 
 def test_the_datas_own_rows_can_be_the_pool(whole: Run, tmp_path: Path) -> None:
-    run = fire(tmp_path, explain__pool="data")
+    run = fire(tmp_path, explain__pool="data", explain__compare_pools=False)  # which asks for perturbed rows
     assert run.record.results.counts.model_rows == 240 + 240
     assert run.record.results.method.perturbations == 240
     top = features(run).query("`class` == '*'").iloc[0]

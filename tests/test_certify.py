@@ -4,13 +4,15 @@ import numpy as np
 import pytest
 
 from limekiln import certify
-from limekiln.aggregate.spread import Spread
+from limekiln.aggregate.spread import OverRows, Spread
 from limekiln.certify import Decision
 
 
-def spread(se: list[float], pool: list[float] | None = None) -> Spread:
-    none = np.zeros((len(se), len(se)))
-    return Spread(np.diag(np.square(se)), none if pool is None else np.diag(np.square(pool)), 10_000, 19)
+def spread(se: list[float], pool: list[float] | None = None, skewness: list[float] | None = None) -> Spread:
+    k = len(se)
+    third = np.diag(np.array(skewness or [0.0] * k) * np.power(se, 3))
+    rows = OverRows(np.diag(np.square(se)), np.full(k, 10_000.0), third)
+    return Spread(rows, np.zeros((k, k)) if pool is None else np.diag(np.square(pool)), 19)
 
 
 def decide(scores: list[float], s: Spread, *, top: int = 2, indifference: float = 0.0, rows: int = 1000) -> Decision:
@@ -54,6 +56,31 @@ def test_bounds_are_students_and_none_is_below_nothing() -> None:
     assert low[1] == 0
 
 
+def test_bounds_reach_farther_where_rare_rows_would_pull() -> None:
+    scores = np.array([1.0, 1.0, 1.0])
+    low, high = certify.bounds(scores, spread([0.1] * 3, skewness=[0.0, 0.5, -0.5]), 0.95)
+    assert high[0] - 1 == pytest.approx(1 - low[0])
+    assert high[1] > high[0]
+    assert low[1] > low[0]
+    assert (high[2] - 1, 1 - low[2]) == pytest.approx((1 - low[1], high[1] - 1)), "skewed the other way, turned over"
+
+
+@pytest.mark.parametrize("skewness", [[0.0, 0.6], [0.6, 0.0]])
+def test_certificates_take_skewness_only_where_it_asks_for_more(skewness: list[float]) -> None:
+    scores = [1.0, 1.0 - 2.1 * np.hypot(0.1, 0.1)]  # 1.96 standard errors of the difference would do
+    assert decide(scores, spread([0.1, 0.1]), top=1).verdict == "decided"
+    found = decide(scores, spread([0.1, 0.1], skewness=skewness), top=1)
+    assert found.verdict == ("undecided" if skewness[1] else "decided"), "the lower one may have missed its rare rows"
+
+
+@pytest.mark.parametrize("skewness", [[0.0, 0.6], [0.6, 0.0]])
+def test_ranks_too(skewness: list[float]) -> None:
+    apart, near = (np.array([1.0, 1.0 - z * np.hypot(0.1, 0.1)]) for z in (1.7, 1.6))  # 1.645 would do
+    assert certify.intervals(apart, spread([0.1, 0.1]), 0.9).rank_high[0] == 1
+    assert certify.intervals(apart, spread([0.1, 0.1], skewness=skewness), 0.9).rank_high[0] == 1 + (skewness[1] > 0)
+    assert certify.intervals(near, spread([0.1, 0.1], skewness=skewness), 0.9).rank_high[0] == 2, "never surer"
+
+
 def test_decided_asks_for_the_top_and_what_is_below_it() -> None:
     scores = [3.0, 2.0, 1.0, 0.999]
     assert decide(scores, spread([0.05] * 4)).verdict == "decided"
@@ -91,6 +118,16 @@ def test_open_pairs_say_whose_noise_it_is() -> None:
 def test_few_rows_are_not_certified() -> None:
     found = decide([3.0, 1.0], spread([0.001] * 2), rows=certify.LEAST_ROWS - 1)
     assert found.verdict == "too few rows"
+
+
+def test_features_that_cannot_be_compared_may_rank_anywhere() -> None:
+    scores = [3.0, 2.0, 1.0]
+    found = certify.intervals(np.array(scores), spread([0.01] * 3), 0.95, others=2)
+    assert found.rank_low.tolist() == [1, 2, 3]
+    assert found.rank_high.tolist() == [3, 4, 5]
+    s = spread([0.01] * 3)
+    decision = certify.decide(np.array(scores), s, top=2, alpha=0.05, indifference=0.0, rows=1000, others=2)
+    assert decision.verdict == "too few rows"
 
 
 def test_few_rows_that_are_all_there_are_can_be_certified() -> None:

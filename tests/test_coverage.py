@@ -10,8 +10,9 @@ from functools import cache
 
 import numpy as np
 import pytest
-from benchmarks import coverage, coverage_model, coverage_picture
-from benchmarks.coverage import ALL_TIED, CONTESTS, SCORES, TIED_BORDER, TIED_INSIDE, Cell, Contest, Repeats
+from benchmarks import coverage, coverage_certificates, coverage_model, coverage_picture, coverage_support
+from benchmarks.coverage import SCORES, Cell, Repeats
+from benchmarks.coverage_certificates import ALL_TIED, CONTESTS, RARE_AND_COMMON, TIED_BORDER, TIED_INSIDE, Contest
 
 FLOOR = np.array(coverage.SIZES) == 0
 CELLS = [Cell("even", 300, sampled, shared) for sampled in (True, False) for shared in (True, False)]
@@ -53,23 +54,29 @@ def test_the_picture_counts_what_it_shows() -> None:
     assert f"{held} intervals hold the truth" in drawn
 
 
+def test_few_users_with_rare_large_weights_are_held() -> None:
+    found = coverage_support.held("skewed", 0.25, 100, 6)
+    for score in SCORES:
+        assert found[score][2:].min() >= 0.86  # 25 users and more
+
+
 # with a rate of 0.05, 100 trials have more than 10 wrong ones in 1 of 90 draws, and 40 more than 4 in 1 of 20
-@pytest.mark.parametrize("contest", [TIED_BORDER, TIED_INSIDE, ALL_TIED], ids=lambda c: c.name)
+@pytest.mark.parametrize("contest", [TIED_BORDER, TIED_INSIDE, ALL_TIED, RARE_AND_COMMON], ids=lambda c: c.name)
 def test_ties_give_no_more_false_certificates_than_promised(contest: Contest) -> None:
-    short, trials = (contest, 100) if contest is ALL_TIED else (replace(contest, first=30), 40)
-    assert coverage.contested(short, trials, 1).false_claims <= 0.1
+    short, trials = (contest, 100) if contest in (ALL_TIED, RARE_AND_COMMON) else (replace(contest, first=30), 40)
+    assert coverage_certificates.contested(short, trials, 1).false_claims <= 0.1
 
 
 def test_a_clear_gap_is_certified() -> None:
-    trials = coverage.contested(CLEAR, 20, 2)
+    trials = coverage_certificates.contested(CLEAR, 20, 2)
     assert trials.issued == 1.0
     assert trials.false_certificates == 0.0
-    assert trials.looks < coverage.LOOKS
+    assert trials.looks < coverage_certificates.LOOKS
 
 
 @pytest.mark.parametrize("contest", [TIED_BORDER, ALL_TIED], ids=lambda c: c.name)
 def test_rank_intervals_hold_all_true_ranks_together(contest: Contest) -> None:
-    assert coverage.ranks_held(contest, 100, 3, rows=200) >= 0.86
+    assert coverage_certificates.ranks_held(contest, 100, 3, rows=200) >= 0.86
 
 
 @pytest.mark.parametrize("shared", [True, False], ids=["pooled", "fresh"])
@@ -93,11 +100,20 @@ def test_intervals_hold_the_truth_in_a_thousand_repeats(cell: Cell) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("law", "share"), coverage_support.CELLS[:4])
+def test_intervals_hold_the_truth_whatever_the_support(law: coverage_support.Law, share: float) -> None:
+    found = coverage_support.held(law, share, 1000, 0)
+    for score in SCORES:
+        assert found[score][2:].min() >= 0.91  # 25 users and more; 0.93 less three standard deviations
+        assert found[score][2:].max() <= 0.99
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("contest", CONTESTS, ids=lambda c: c.name)
 def test_a_thousand_certificates_are_wrong_no_more_than_promised(contest: Contest) -> None:
-    trials = coverage.contested(contest, 1000, 0)
+    trials = coverage_certificates.contested(contest, 1000, 0)
     assert trials.false_certificates <= PROMISED
-    assert coverage.ranks_held(contest, 1000, 0, rows=400) >= 0.93
+    assert coverage_certificates.ranks_held(contest, 1000, 0, rows=400) >= 0.93
 
 
 @pytest.mark.slow

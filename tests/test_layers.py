@@ -29,7 +29,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("retraining",),
     ("certify", "evaluation", "fooling"),
     ("sample", "matrix", "domains", "surrogate", "kernels", "shapley", "stability", "aggregate", "pick"),
-    ("evaluated", "record", "settings", "values", "errors"),
+    ("evaluated", "record"),
+    ("evidence", "settings", "values", "errors"),
 )
 MATHEMATICS = {
     "sample", "matrix", "domains", "surrogate", "kernels", "shapley", "stability", "aggregate", "certify", "fooling",

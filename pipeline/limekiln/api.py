@@ -164,6 +164,7 @@ def explain(
     pool: str | None = None,
     features: int | None = None,
     discretizer: str = "quartile",
+    compare_pools: bool = True,
     score: str = "weighted",
     budget: int = 8,
     seed: int = 0,
@@ -188,6 +189,8 @@ def explain(
             perturbations of each row.
         features: how many features a local explanation keeps; None keeps all.
         discretizer: "quartile", "decile", "entropy" or "none".
+        compare_pools: whether perturbed rows of a table are compared with real ones, to find a model that treats the
+            two differently.
         score: "weighted" or "share", the NormLIME score that ranks.
         budget: representative rows in each pick.
         seed: all draws follow from it.
@@ -220,6 +223,7 @@ def explain(
             "perturbations": perturbations or (_PERTURBATIONS if domain == "tabular" else None),
             "features": features,
             "discretizer": discretizer,
+            "compare_pools": compare_pools,
         },
         "aggregate": {"score": score},
         "pick": {"budget": budget},

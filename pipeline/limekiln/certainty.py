@@ -31,7 +31,8 @@ class Asked:
         confidence: of intervals, and of the certificates of all classes together.
         indifference: see `certify.decide`.
         top: how much of each ranking shall be decided.
-        min_support: features with fewer explanations are not compared.
+        min_support: features with fewer explanations are not compared; nor are those that fewer than 10 rows of a
+            sample use.
         explained: the share of the population that was explained.
         shared: whether all rows share their perturbations.
         look: how many times, this one included, the ranking was looked at.
@@ -97,18 +98,20 @@ def _certain(
 ) -> Certain | None:
     weights, rows = of_rows
     different = len(np.unique(rows))
+    explained = asked.explained if folded is not None else 0.0
     order = np.argsort(r.ranks, kind="stable")
-    order = order[r.scores.support[r.keys[order]] >= asked.min_support][:_COMPARED]
+    order = order[r.scores.support[r.keys[order]] >= asked.min_support]
+    enough = (spread.users(weights, rows) >= certify.FEWEST_USERS)[r.keys[order]] | (explained == 1)
+    others = int((~enough).sum())
+    order = order[enough][:_COMPARED]
     if not len(order) or different < 2:  # noqa: PLR2004 - one row has no spread
         return None
     keys = r.keys[order]
 
     def spread_of(score: ScoreName) -> Spread:
-        explained = asked.explained if folded is not None else 0.0
         return spread.combine(
             spread.by_rows(weights, keys, score, explained, rows),
             None if folded is None else spread.by_folds(folded.tally, folded.class_, keys, score),
-            n=different,
             folds=folds.FOLDS,
             shared=asked.shared,
             explained=explained,
@@ -119,7 +122,7 @@ def _certain(
     support = np.maximum(r.scores.support, 1)
     return Certain(
         order=order,
-        intervals=certify.intervals(scores[asked.score], spreads[asked.score], asked.confidence),
+        intervals=certify.intervals(scores[asked.score], spreads[asked.score], asked.confidence, others=others),
         bounds={s: certify.bounds(scores[s], spreads[s], asked.confidence) for s in spreads},
         decision=certify.decide(
             scores[asked.score],
@@ -128,6 +131,7 @@ def _certain(
             alpha=alpha,
             indifference=asked.indifference,
             rows=different,
+            others=others,
         ),
         debiased=None if folded is None else (folded.tally.product[folded.class_] / support)[keys],
     )

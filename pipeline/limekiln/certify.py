@@ -12,15 +12,17 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
-from scipy import stats
 
-from limekiln.aggregate.spread import Spread, quantile
+from limekiln.aggregate.spread import Spread, beyond, quantile, transformed
 from limekiln.values import Array, Index, Mask
 
 Verdict = Literal["decided", "undecided", "too few rows"]
 
 LEAST_ROWS: Final = 30
 """Rows of a class from which a mean over a sample of them is near enough to normal."""
+
+FEWEST_USERS: Final = 10
+"""Rows that use a feature; from a sample of fewer no interval of its score holds what it promises."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,8 @@ class Decision:
     """Whether the order of the first `top` features is decided.
 
     Attributes:
-        verdict: too few rows where fewer than 30 of the class were sampled.
+        verdict: too few rows where fewer than 30 of the class were sampled, or where a feature that ranks among the
+            others is used by too few of a sample to be compared.
         top: K.
         pairs: how many pairs were asked about.
         separated, tied: how many of them are one or the other.
@@ -97,27 +100,31 @@ class Certain:
     debiased: Array | None
 
 
-def intervals(scores: Array, spread: Spread, confidence: float) -> Intervals:
-    """Rank intervals and standard errors of k scores in falling order, (k,), k ≥ 1."""
-    se_rows, se_pool, _ = spread.single()
+def intervals(scores: Array, spread: Spread, confidence: float, *, others: int = 0) -> Intervals:
+    """Rank intervals and standard errors of k scores in falling order, (k,), k ≥ 1.
+
+    `others` rank among them, at any place, and are not compared.
+    """
+    error = spread.single()
     above = _separated(scores, spread, 1 - confidence)
     return Intervals(
-        se_rows=se_rows,
-        se_pool=se_pool,
+        se_rows=error.rows,
+        se_pool=error.pool,
         rank_low=1 + above.sum(axis=0),
-        rank_high=len(scores) - above.sum(axis=1),
+        rank_high=len(scores) + others - above.sum(axis=1),
         tied=_groups(above),
     )
 
 
 def bounds(scores: Array, spread: Spread, confidence: float) -> tuple[Array, Array]:
     """The interval of each score (k,) alone, low and high; none below 0."""
-    se_rows, se_pool, freedom = spread.single()
-    reach = quantile((1 + confidence) / 2, freedom) * np.hypot(se_rows, se_pool)
-    return np.maximum(scores - reach, 0.0), scores + reach
+    below, above = spread.single().reach((1 + confidence) / 2)
+    return np.maximum(scores - below, 0.0), scores + above
 
 
-def decide(scores: Array, spread: Spread, *, top: int, alpha: float, indifference: float, rows: int) -> Decision:
+def decide(
+    scores: Array, spread: Spread, *, top: int, alpha: float, indifference: float, rows: int, others: int = 0
+) -> Decision:
     """Asks for the order of the first `top` of k scores in falling order.
 
     Args:
@@ -127,28 +134,34 @@ def decide(scores: Array, spread: Spread, *, top: int, alpha: float, indifferenc
         alpha: probability of a wrong certificate that this class may have at this look.
         indifference: differences up to this share of the scores' sum do not matter.
         rows: of the class.
+        others: how many rank among them, at any place, and are not compared.
     """
     k, top = len(scores), min(top, len(scores))
     first, second = np.triu_indices(k, 1)
     asked = first < top
     first, second = first[asked], second[asked]
-    if rows < LEAST_ROWS and spread.rows.any():  # where all rows were explained, their number is no matter
+    sampled = spread.rows.covariance.any()  # where all rows were explained, their number is no matter
+    if others or (rows < LEAST_ROWS and sampled):
         return Decision("too few rows", top, len(first), 0, 0, (), alpha)
     gap = scores[first] - scores[second]
-    se_rows, se_pool, freedom = spread.differences(first, second)
-    se = np.hypot(se_rows, se_pool)
+    error = spread.differences(first, second)
     # which pairs are asked about depends on the data, so any of the k(k − 1)/2 may be; each has two ways to err, since
     # either order of two equal scores would be wrong
-    critical = quantile(1 - alpha / max(k * (k - 1), 1), freedom)
-    separated = gap > critical * se
-    tied = ~separated & (gap + critical * se <= indifference * scores.sum())
+    probability = 1 - alpha / max(k * (k - 1), 1)
+    plain = quantile(probability, error.freedom) * error.total
+    # far out, a measured skewness is trusted only where it asks for more
+    below, above = (np.maximum(plain, end) for end in error.reach(probability))
+    limit = indifference * scores.sum()
+    separated = gap > below
+    tied = ~separated & (gap + np.maximum(below, above) <= limit)
     left = np.flatnonzero(~separated & ~tied)
+    se = error.total
     z = np.divide(gap, se, out=np.zeros_like(gap), where=se > 0)
     # whichever comes first, the sure order or the sure tie
-    nearest = np.maximum(gap, indifference * scores.sum() - gap)
-    growth = np.divide(critical * se, nearest, out=np.full_like(gap, np.inf), where=nearest > 0) ** 2
+    reach, nearest = np.where(gap > limit - gap, (below, gap), (np.maximum(below, above), limit - gap))
+    growth = np.divide(reach, nearest, out=np.full_like(gap, np.inf), where=nearest > 0) ** 2
     order = left[np.argsort(-growth[left], kind="stable")]
-    pool_share = np.divide(se_pool**2, se**2, out=np.zeros_like(se), where=se > 0)
+    pool_share = np.divide(error.pool**2, se**2, out=np.zeros_like(se), where=se > 0)
     return Decision(
         verdict="undecided" if len(left) else "decided",
         top=top,
@@ -184,11 +197,11 @@ def _separated(scores: Array, spread: Spread, alpha: float) -> Mask:
     first, second = np.triu_indices(k, 1)
     if not len(first):
         return above
-    se_rows, se_pool, freedom = spread.differences(first, second)
-    se = np.hypot(se_rows, se_pool)
-    gap = scores[first] - scores[second]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        p = np.where(gap > 0, 2 * stats.t.sf(np.where(se > 0, gap / se, np.inf), np.maximum(freedom, 1.0)), 1.0)
+    error = spread.differences(first, second)
+    gap, se = scores[first] - scores[second], error.total
+    z = np.divide(gap, se, out=np.zeros_like(gap), where=se > 0)
+    z = np.where(se > 0, np.minimum(z, transformed(z, error.skewness)), np.inf)
+    p = np.where(gap > 0, 2 * beyond(z, error.freedom), 1.0)
     order = np.argsort(p, kind="stable")
     holds = p[order] <= alpha / np.arange(len(p), 0, -1)
     rejected = order[: len(p) if holds.all() else int(np.argmin(holds))]

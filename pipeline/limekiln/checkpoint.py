@@ -28,6 +28,9 @@ from limekiln.values import Failure, LocalExplanations, Outputs, PartExplanation
 
 Arrays = dict[str, np.ndarray]
 
+NOT_KEPT: Final = frozenset({"compare"})
+"""Stages that are quick and call no model: they are gone through again."""
+
 _MORE: Final = "more."
 
 
@@ -68,11 +71,13 @@ class Kept:
             return None
 
     def save(self, stage: str, index: int, result: Any) -> None:
-        """Writes beside the place, flushes, renames.
+        """Writes beside the place, flushes, renames; results that cost no model call are not kept.
 
         Raises:
             RunError: the disk is full or cannot be written.
         """
+        if stage in NOT_KEPT:
+            return
         content = io.BytesIO()
         np.savez(content, allow_pickle=False, **_CODECS[stage][0](result))
         path = self._path(stage, index)
@@ -180,5 +185,8 @@ def _batch_in(arrays: Arrays) -> Batch | PartBatch:
 _CODECS: Final[Mapping[str, tuple[Callable[[Any], Arrays], Callable[[Arrays], Any]]]] = {
     "predict": (_outputs_out, _outputs_in),
     "pool": (_part_out, _part_in),
+    "perturbed trial": (_part_out, _part_in),
+    "perturbed pool": (_part_out, _part_in),
+    "real pool": (_part_out, _part_in),
     "explain": (_batch_out, _batch_in),
 }

@@ -109,6 +109,8 @@ def run(
         counts = finished.record.manifest.counts
         for line in _open_orders(finished.record.results):
             _say(line)
+        if pools := _pools(finished.record.results):
+            _say(pools)
         _say(
             f"requested {counts.requested:,} = explained {counts.explained:,} + failed {counts.failed:,} rows; "
             f"the model was asked for {counts.model_rows:,} rows"
@@ -324,6 +326,15 @@ def _open_orders(results: Any) -> list[str]:
             f"{pair.first} and {pair.second}{budget and f'{budget} {what}'}"
         )
     return lines[:_CLASSES_TOLD]
+
+
+def _pools(results: Any) -> str:
+    """Whether perturbed rows show what real ones get."""
+    if results.pools is None:
+        return next((n.text for n in results.notices if n.code == "pools_not_compared"), "")
+    said = next((n.text for n in results.notices if n.code.startswith("pools_")), "perturbed and real rows agree")
+    excess = max(f.excess for f in results.pools.findings)
+    return f"{said.rstrip('.')} (largest excess {excess:.2f}; {results.pools.disagree_from:g} is a finding)"
 
 
 def _say(message: str) -> None:

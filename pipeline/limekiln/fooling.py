@@ -115,6 +115,7 @@ class Comparison:
         rise: the largest rise, likewise.
         risen: the features with most excess, over all rows and each class judged, one entry a feature, most first.
         fallen: the features with least, likewise, least first.
+        shifts: of every feature, over all rows and each class judged, as `shifts` gives them.
     """
 
     verdict: Verdict
@@ -125,6 +126,12 @@ class Comparison:
     rise: float
     risen: tuple[Shift, ...]
     fallen: tuple[Shift, ...]
+    shifts: tuple[Shift, ...]
+
+
+def judge(excess: float) -> Verdict:
+    """What the largest excess says."""
+    return "disagree" if excess >= DISAGREE else "suspicious" if excess >= SUSPICIOUS else "agree"
 
 
 def tell_apart(perturbed: Pool, real: Pool, seed: int) -> float:
@@ -137,9 +144,9 @@ def tell_apart(perturbed: Pool, real: Pool, seed: int) -> float:
     """
     X = np.concatenate([_seen(perturbed), _seen(real)])
     is_real = np.repeat([0, 1], [perturbed.codes.shape[1], real.codes.shape[1]])
-    judge = HistGradientBoostingClassifier(max_iter=40, max_leaf_nodes=15, early_stopping=False, random_state=0)
+    detector = HistGradientBoostingClassifier(max_iter=40, max_leaf_nodes=15, early_stopping=False, random_state=0)
     folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=seed & 0xFFFFFFFF)
-    score = cross_val_predict(judge, X, is_real, cv=folds, method="predict_proba")[:, 1]
+    score = cross_val_predict(detector, X, is_real, cv=folds, method="predict_proba")[:, 1]
     return max(0.5, float(roc_auc_score(is_real, score)))
 
 
@@ -155,6 +162,9 @@ def stand_in(perturbed: Pool, real: Pool, seed: int) -> StandIn:
         seed: of which perturbed rows are held out.
     """
     X, X_real = _seen(perturbed), _seen(real)
+    varies = np.ptp(X, axis=0) > 0  # nothing is learnt from the others, and their pairs cost time
+    varies[0] = True
+    X, X_real = X[:, varies], X_real[:, varies]
     held_out = np.random.default_rng(seed).permutation(len(X)) < len(X) // _HELD_OUT
     mirrored = _mirrored(perturbed) and _mirrored(real)
     answers, taught, carried = [], [], []
@@ -209,9 +219,8 @@ def compare(weights: Weights, stood_in: StandIn, auc: float) -> Comparison:
     found = shifts(weights)
     most = sorted(found, key=lambda s: -s.excess)
     excess = most[0].excess
-    verdict: Verdict = "disagree" if excess >= DISAGREE else "suspicious" if excess >= SUSPICIOUS else "agree"
     return Comparison(
-        verdict=verdict,
+        verdict=judge(excess),
         auc=auc,
         taught=_lowest(stood_in.taught),
         carried=_lowest(stood_in.carried),
@@ -219,6 +228,7 @@ def compare(weights: Weights, stood_in: StandIn, auc: float) -> Comparison:
         rise=max(s.rise for s in found),
         risen=_first_of_each(most),
         fallen=_first_of_each(most[::-1]),
+        shifts=found,
     )
 
 

@@ -19,7 +19,7 @@ from limekiln import checkpoint, data, drivers, models, stages, store
 from limekiln.bench import Bench, Stopwatch
 from limekiln.config import LoadedConfig
 from limekiln.data.frame import Frame
-from limekiln.drivers import Inputs
+from limekiln.drivers import Inputs, two_pools
 from limekiln.errors import InputError, LimekilnError, PdfUnavailableError
 from limekiln.fanout import executor
 from limekiln.models import ModelRef
@@ -161,6 +161,8 @@ def check(config: LoadedConfig) -> Plan:
     # at most: where the parts of a text, an image or a series are few, there are fewer ways to hide them
     each = settings.explain.background if settings.explain.method == "kernelshap" else 1
     model_rows = own + settings.perturbations * each * (taken if fresh else 1)
+    background = None if inputs.background is inputs.frame else len(inputs.background.features)
+    model_rows += two_pools.model_rows(settings, rows, background, own)
     notices = [n.text for n in (*inputs.frame.notices, *inputs.model.notices)]
     return Plan(
         model=inputs.model.description,

@@ -3,8 +3,9 @@
 from statistics import median
 from typing import Final
 
+from limekiln.evidence import Certificate
 from limekiln.local.tables import POOL_PART
-from limekiln.record import Certificate, Results
+from limekiln.record import Results
 from limekiln.settings import Settings
 
 MOST: Final = 7

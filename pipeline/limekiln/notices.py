@@ -5,7 +5,8 @@ from typing import Final
 
 import numpy as np
 
-from limekiln.record import Counts, FeatureFacts, Notice
+from limekiln.evidence import PoolComparison
+from limekiln.record import ALL_CLASSES, Counts, FeatureFacts, Notice
 from limekiln.settings import Settings
 from limekiln.summary import Explained
 
@@ -78,3 +79,19 @@ def _classes(settings: Settings, explained: Explained) -> list[Notice]:
             text = f"Only {rows} explained {f'{one} is' if rows == 1 else f'{many} are'} predicted {name!r}: "
             notices.append(Notice(code="class_has_few_rows", text=text + "its ranking rests on little."))
     return notices
+
+
+def of_pools(pools: PoolComparison, *, regression: bool) -> list[Notice]:
+    """A notice where perturbed rows do not show how real rows are treated."""
+    if pools.verdict == "agree":
+        return []
+    worst = max(pools.findings, key=lambda f: f.excess)
+    share = next(s for s in worst.features if s.feature == worst.feature)
+    whose = "" if worst.class_name == ALL_CLASSES else f" {'explained for' if regression else 'predicted'} "
+    where = f"real rows{whose}{whose and repr(worst.class_name)}"
+    head = "Perturbed and real rows disagree" if pools.verdict == "disagree" else "Perturbed and real rows may disagree"
+    text = (
+        f"{head}: for {where} {worst.feature} takes {share.real:.0%} of the weight, where the model's answers to "
+        f"perturbed rows let expect {share.expected:.0%}."
+    )
+    return [Notice(code=f"pools_{pools.verdict}", text=text)]

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict
+
+from limekiln.evidence import Certificate, PoolComparison, Trust, View
+from limekiln.evidence import Stored as _Stored
 
 SCHEMA: Final = 1
 ALL_CLASSES: Final = "*"
@@ -35,10 +37,6 @@ TABLES: Final[Mapping[str, tuple[str, ...]]] = {
     # a picture is of a picked row, or of a concept (`of`); PNG, in the order shown; no file where there is none
     "pictures": ("kind", "of", "order", "png"),
 }  # fmt: skip
-
-
-class _Stored(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class ModelFacts(_Stored):
@@ -188,72 +186,6 @@ class Score(_Stored):
     debiased: float | None = None
 
 
-class OpenPair(_Stored):
-    """Two features whose order is open: the difference in standard errors, and what would settle it.
-
-    `growth` is how many times rows and perturbations it would take to settle it if the difference stays, None where
-    no number would; `pool_share` is the share of the difference's variance that more perturbations would remove.
-    """
-
-    first: str
-    second: str
-    z: float
-    growth: float | None
-    pool_share: float
-
-
-class Certificate(_Stored):
-    """Whether the order of a class's first `top` features is decided (docs/explanation/how-sure.md).
-
-    Of `pairs` pairs asked about, `separated` have a sure order, `tied` differ by no more than the indifference,
-    `n_open` are open; `open` names those hardest to settle, hardest first. `alpha` is the probability of error that
-    this class had, at look number `look`, over `rows` explanations and `folds` folds of the perturbations.
-    """
-
-    verdict: Literal["decided", "undecided", "too few rows"]
-    top: int
-    alpha: float
-    look: int
-    rows: int
-    folds: int | None
-    pairs: int
-    separated: int
-    tied: int
-    n_open: int
-    open: tuple[OpenPair, ...]
-
-
-class Trust(_Stored):
-    """How many explanations are usable, and the ranking by those alone beside the ranking by all.
-
-    `low_fidelity` have an R² under 0.5, `unstable` a VSI under 0.8 with enough fidelity. `ranking` names the first
-    features by the usable ones; `overlap` is the share of the first features that both rankings hold; both are
-    empty where too few are usable.
-    """
-
-    usable: int
-    low_fidelity: int
-    unstable: int
-    stability_measured: bool
-    ranking: tuple[str, ...]
-    overlap: float | None
-
-
-class View(_Stored):
-    """Another global score from the same weights beside the one that ranks, for one class.
-
-    `rank_correlation` is Spearman's, `overlap` the share of the first features that both have; `moved` is the feature
-    among the first of either that differs most, with its rank by the score that ranks and by the other.
-    """
-
-    score: str
-    rank_correlation: float
-    overlap: float
-    moved: str | None
-    moved_from: int
-    moved_to: int
-
-
 class ClassFacts(_Stored):
     """One class, or all together (`*`): its rows by prediction, fidelity, and top features and values."""
 
@@ -350,6 +282,7 @@ class Results(_Stored):
     """`results.json`: a pure function of model, data, config and seed; no time, no place.
 
     `accuracy` is the share of explained rows whose predicted (likeliest) class is the true one; None without labels.
+    `pools` is None where perturbed rows were not compared with real ones.
     """
 
     schema_number: int = SCHEMA
@@ -363,6 +296,7 @@ class Results(_Stored):
     classes: tuple[ClassFacts, ...]
     picks: tuple[Pick, ...]
     notices: tuple[Notice, ...]
+    pools: PoolComparison | None = None
 
 
 class ReportFacts(_Stored):

@@ -4,7 +4,9 @@ Nothing here reads or writes a file. What is asked of the model goes through the
 stages run in this process, on this machine's workers or on a cluster, to the same bits.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -14,11 +16,12 @@ from limekiln.aggregate.folds import FOLDS
 from limekiln.bench import Bench
 from limekiln.certainty import Asked
 from limekiln.data.frame import Frame
-from limekiln.drivers import Driver, Inputs, OneRow, Told, driver
+from limekiln.drivers import Driver, Inputs, Known, OneRow, Told, driver
 from limekiln.errors import InputError, RunError
+from limekiln.evidence import PoolComparison
 from limekiln.models import Model
-from limekiln.notices import of_run
-from limekiln.record import Counts, DataFacts, MethodFacts, ModelFacts, Results
+from limekiln.notices import of_pools, of_run
+from limekiln.record import Counts, DataFacts, MethodFacts, ModelFacts, Notice, Results
 from limekiln.sample import Sample, Strata
 from limekiln.settings import Settings
 from limekiln.surrogate import RIDGE
@@ -26,6 +29,8 @@ from limekiln.values import Array, Failure, Index
 
 Predicted = tuple[Array, list[Failure]]
 """Predictions (n, C), NaN where a row failed, and the failures."""
+Compare = Callable[[], PoolComparison | Notice]
+"""Compares perturbed and real rows, when asked, or says why not."""
 
 
 @dataclass(frozen=True)
@@ -45,26 +50,28 @@ def fire(inputs: Inputs, settings: Settings, bench: Bench) -> Fired:
         RunError: more rows failed than `explain.max_failed_fraction` allows.
     """
     if not settings.aggregate.until_decided:
-        return _fire(inputs, settings, bench, None)
+        return _compared(*_fire(inputs, settings, bench, None), bench)
     settings = looks.first(settings, len(inputs.frame.features))
     with bench.clock.stage("predict"):
         everything = driver(inputs, settings, bench).predict(np.arange(len(inputs.frame.features)))
     predicted_rows = bench.model_rows
     while True:
         bench.model_rows = predicted_rows  # a larger pool begins with the smaller one, which is not asked for again
-        fired = _fire(inputs, settings, bench, everything)
+        fired, compare = _fire(inputs, settings, bench, everything)
         larger = looks.next_settings(settings, fired.results, bench.look)
         if larger is None:
-            return fired
+            return _compared(fired, compare, bench)
         settings = larger
         bench.look += 1
 
 
-def _fire(inputs: Inputs, settings: Settings, bench: Bench, everything: Predicted | None) -> Fired:
-    """All stages once; `everything` holds the predictions of all rows where they are known."""
+def _fire(
+    inputs: Inputs, settings: Settings, bench: Bench, everything: Predicted | None
+) -> tuple[Fired, Compare | None]:
+    """All stages but the comparison, once; `everything` holds the predictions of all rows where they are known."""
     way = driver(inputs, settings, bench)
     with bench.clock.stage("predict"):
-        chosen, predicted, failures = _choose_rows(inputs, settings, way, everything)
+        chosen, predicted, failures, known = _choose_rows(inputs, settings, way, everything)
     _check_failures(failures, len(chosen.rows), settings)
     told = _explain(way, inputs.model, chosen.rows, predicted)
     failures = [*failures, *told.failures]
@@ -115,7 +122,23 @@ def _fire(inputs: Inputs, settings: Settings, bench: Bench, everything: Predicte
     )
     tables = summary.tables(explained, ranked, picks, failures, inputs.frame.keys)
     pictures = summary.pictures(explained, shown, told.concepts)
-    return Fired(results, tables if pictures.empty else {**tables, "pictures": pictures}, explained)
+    fired = Fired(results, tables if pictures.empty else {**tables, "pictures": pictures}, explained)
+    return fired, partial(told.compare, known) if told.compare else None
+
+
+def _compared(fired: Fired, compare: Compare | None, bench: Bench) -> Fired:
+    """The run with its finding on perturbed and real rows, which comes before all other notices."""
+    if compare is None:
+        return fired
+    found, results = compare(), fired.results
+    pools = None if isinstance(found, Notice) else found
+    notices = (
+        (*results.notices, found)
+        if isinstance(found, Notice)
+        else (*of_pools(found, regression=results.model.task == "regression"), *results.notices)
+    )
+    counts = results.counts.model_copy(update={"model_rows": bench.model_rows})
+    return replace(fired, results=results.model_copy(update={"pools": pools, "notices": notices, "counts": counts}))
 
 
 def one_row(inputs: Inputs, settings: Settings, position: int, bench: Bench) -> tuple[Array, OneRow]:
@@ -132,25 +155,24 @@ def one_row(inputs: Inputs, settings: Settings, position: int, bench: Bench) -> 
 
 
 def _choose_rows(
-    inputs: Inputs, settings: Settings, way: Driver, known: Predicted | None
-) -> tuple[Sample, Array, list[Failure]]:
-    """The sample, its predictions (n, C) and its failures; all rows are predicted where strata need it."""
-    everything = np.arange(len(inputs.frame.features))
-    keys = sample.hash_keys(inputs.frame.keys)
-    rows, seed = settings.sample.rows, settings.sample.seed
-    stratify = settings.sample.stratify or "none"
-    if stratify != "predicted":
-        chosen = sample.draw(keys, _strata(inputs.frame, stratify), rows, seed)
-        if known is None:
-            predicted, failures = way.predict(chosen.rows)
-            return chosen, predicted, failures
-        predicted, failures = known
-        wanted = set(chosen.rows.tolist())
-        return chosen, predicted[chosen.rows], [f for f in failures if f.row in wanted]
-    predicted, failures = known or way.predict(everything)
-    chosen = sample.draw(keys, _predicted_strata(predicted, inputs.model), rows, seed)
+    inputs: Inputs, settings: Settings, way: Driver, everything: Predicted | None
+) -> tuple[Sample, Array, list[Failure], Known]:
+    """The sample, its predictions (n, C), its failures, and all that is predicted: every row where strata need it."""
+    frame, stratify = inputs.frame, settings.sample.stratify or "none"
+    whole = np.arange(len(frame.features))
+    if everything is None and stratify == "predicted":
+        everything = way.predict(whole)
+    if everything is not None and stratify == "predicted":
+        strata = _predicted_strata(everything[0], inputs.model)
+    else:
+        strata = _strata(frame, stratify)
+    chosen = sample.draw(sample.hash_keys(frame.keys), strata, settings.sample.rows, settings.sample.seed)
+    if everything is None:
+        predicted, failures = way.predict(chosen.rows)
+        return chosen, predicted, failures, Known(chosen.rows, predicted)
+    predicted, failures = everything
     wanted = set(chosen.rows.tolist())
-    return chosen, predicted[chosen.rows], [f for f in failures if f.row in wanted]
+    return chosen, predicted[chosen.rows], [f for f in failures if f.row in wanted], Known(whole, predicted)
 
 
 def _explain(way: Driver, model: Model, rows: Index, predicted: Array) -> Told:

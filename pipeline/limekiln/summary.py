@@ -9,18 +9,17 @@ import pandas as pd
 
 from limekiln import importances, matrix, representatives, trust, views
 from limekiln.domains.tabular.space import Space
+from limekiln.evidence import Certificate, OpenPair
 from limekiln.importances import Ranked
 from limekiln.record import (
     ALL_CLASSES,
     TABLES,
-    Certificate,
     ClassFacts,
     FeatureFacts,
     Fidelity,
     LocalFeature,
     Mark,
     Notice,
-    OpenPair,
     Pick,
     PickedRow,
     SampleFacts,

@@ -6,8 +6,8 @@ import numpy as np
 
 from limekiln import matrix
 from limekiln.aggregate import normlime
+from limekiln.evidence import Trust
 from limekiln.importances import Ranked
-from limekiln.record import Trust
 from limekiln.values import Codes, Explanations, Index, Vocabulary
 
 LOW_FIDELITY: Final = 0.5

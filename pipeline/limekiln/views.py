@@ -5,8 +5,9 @@ from typing import Final
 import numpy as np
 from scipy import stats
 
+from limekiln.evidence import View
 from limekiln.importances import Ranked
-from limekiln.record import ALL_CLASSES, View
+from limekiln.record import ALL_CLASSES
 from limekiln.values import Array, Vocabulary
 
 _NAMES: Final = {

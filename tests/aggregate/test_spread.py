@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from scipy import sparse
+from scipy import sparse, stats
 
 from limekiln.aggregate import folds, normlime, spread
 from limekiln.aggregate.folds import FoldTally
-from limekiln.aggregate.spread import ScoreName, Spread
+from limekiln.aggregate.spread import OverRows, ScoreName, Spread
 from limekiln.values import Array
 
 SCORES: list[ScoreName] = ["weighted", "share"]
@@ -31,7 +31,7 @@ def test_the_spread_over_rows_is_that_of_resampled_rows(score: ScoreName) -> Non
     w = weights(800)
     rng = np.random.default_rng(1)
     drawn = np.array([scored(w[rng.integers(0, len(w), len(w))], score) for _ in range(1500)])
-    found = spread.by_rows(sparse.csr_array(w), np.arange(6), score, 0.0, np.arange(len(w)))
+    found = spread.by_rows(sparse.csr_array(w), np.arange(6), score, 0.0, np.arange(len(w))).covariance
     np.testing.assert_allclose(np.sqrt(np.diag(found)), drawn.std(axis=0), rtol=0.12)
     a, b = np.corrcoef(drawn.T), found / np.sqrt(np.outer(np.diag(found), np.diag(found)))
     np.testing.assert_allclose(b, a, atol=0.12)
@@ -39,15 +39,17 @@ def test_the_spread_over_rows_is_that_of_resampled_rows(score: ScoreName) -> Non
 
 def test_a_population_that_was_explained_whole_has_no_spread_over_rows() -> None:
     w = sparse.csr_array(weights(50))
-    assert not spread.by_rows(w, np.arange(6), "share", 1.0, np.arange(50)).any()
-    half, none = (spread.by_rows(w, np.arange(6), "share", f, np.arange(50)) for f in (0.5, 0.0))
-    np.testing.assert_allclose(half, none / 2)
+    whole, half, none = (spread.by_rows(w, np.arange(6), "share", f, np.arange(50)) for f in (1.0, 0.5, 0.0))
+    assert not whole.covariance.any()
+    assert not whole.third.any()
+    np.testing.assert_allclose(half.covariance, none.covariance / 2)
+    np.testing.assert_allclose(half.third, none.third / 2**1.5)
 
 
 def test_a_feature_that_no_row_uses_has_no_spread() -> None:
     w = weights(40)
     w[:, 2] = 0
-    found = spread.by_rows(sparse.csr_array(w), np.arange(6), "weighted", 0.0, np.arange(40))
+    found = spread.by_rows(sparse.csr_array(w), np.arange(6), "weighted", 0.0, np.arange(40)).covariance
     assert not found[2].any()
     assert not found[:, 2].any()
 
@@ -56,7 +58,59 @@ def test_explanations_of_one_row_are_drawn_together() -> None:
     w = weights(60)
     alone = spread.by_rows(sparse.csr_array(w), np.arange(6), "share", 0.0, np.arange(60))
     fourfold = sparse.csr_array(np.repeat(w, 4, axis=0))
-    np.testing.assert_allclose(spread.by_rows(fourfold, np.arange(6), "share", 0.0, np.repeat(np.arange(60), 4)), alone)
+    together = spread.by_rows(fourfold, np.arange(6), "share", 0.0, np.repeat(np.arange(60), 4))
+    for name in OverRows.__dataclass_fields__:
+        np.testing.assert_allclose(getattr(together, name), getattr(alone, name))
+
+
+@pytest.mark.parametrize("score", SCORES)
+def test_a_feature_is_as_uncertain_as_the_rows_that_use_it_leave_it(score: ScoreName) -> None:
+    w = weights(300)
+    found = spread.by_rows(sparse.csr_array(w), np.arange(6), score, 0.0, np.arange(300))
+    for j in (4, 5):
+        mine = w[w[:, j] != 0]
+        g = np.abs(mine[:, j]) ** (2 if score == "weighted" else 1) / np.abs(mine).sum(axis=1)
+        s = len(g)
+        assert found.covariance[j, j] == pytest.approx(g.var(ddof=1) / s)
+        assert found.freedom[j] == s - 1
+        assert found.third[j, j] == pytest.approx(stats.kstat(g, 3) / s**2)
+        others = np.array([scored(w[np.arange(300) != i], score)[j] for i in np.flatnonzero(w[:, j])])
+        jackknife = (s - 1) / s * ((others - others.mean()) ** 2).sum()
+        assert found.covariance[j, j] == pytest.approx(jackknife), "leaving out one row that uses it at a time"
+
+
+def test_users_are_different_rows() -> None:
+    w = sparse.csr_array(np.array([[1.0, 0.0], [2.0, 1.0], [0.0, 3.0]]))
+    assert spread.users(w, np.array([7, 7, 9])).tolist() == [1, 2]
+
+
+def test_third_moments_of_differences_are_those_of_the_rows_differences() -> None:
+    w = np.abs(weights(200)[:, :4])  # every row uses these
+    g = w / w.sum(axis=1, keepdims=True)
+    s = spread.combine(
+        spread.by_rows(sparse.csr_array(w), np.arange(4), "share", 0.0, np.arange(200)),
+        None,
+        folds=20,
+        shared=False,
+        explained=0.0,
+    )
+    error = s.differences(np.array([0, 1]), np.array([2, 3]))
+    for m, d in enumerate((g[:, 0] - g[:, 2], g[:, 1] - g[:, 3])):
+        assert error.rows[m] == pytest.approx(d.std(ddof=1) / np.sqrt(200))
+        expected = stats.skew(d, bias=False) / np.sqrt(200)
+        assert error.skewness[m] == pytest.approx(expected)
+        assert error.freedom[m] == pytest.approx(199)
+
+
+def test_the_transformation_is_undone_and_rises() -> None:
+    skewness = np.array([0.0, 0.3, 1.0, -0.7])
+    error = spread.Error(np.ones(4), np.zeros(4), np.full(4, np.inf), skewness)
+    below, above = error.reach(0.99)
+    z = stats.norm.ppf(0.99)
+    np.testing.assert_allclose(spread.transformed(below, skewness), z)
+    np.testing.assert_allclose(spread.transformed(-above, skewness), -z)
+    t = np.linspace(-8, 8, 200)
+    assert all((np.diff(spread.transformed(t, np.full(200, a))) > -1e-12).all() for a in skewness)
 
 
 @pytest.mark.parametrize("score", SCORES)
@@ -96,23 +150,40 @@ def test_products_of_halves_carry_no_weight_of_noise() -> None:
     assert abs(debiased[1]) < plain[1] / 3, "the norm still knows the noise, and little else does"
 
 
+def over_rows(covariance: Array, freedom: list[float]) -> OverRows:
+    return OverRows(covariance, np.array(freedom), np.zeros_like(covariance))
+
+
 def test_differences_use_covariances() -> None:
-    rows = np.array([[4.0, 3.9], [3.9, 4.0]])
-    s = Spread(rows, np.zeros((2, 2)), 99, 19)
-    se_rows, se_pool, freedom = s.differences(np.array([0]), np.array([1]))
-    assert se_rows[0] == pytest.approx(np.sqrt(0.2))
-    assert se_pool[0] == 0
-    assert freedom[0] == pytest.approx(99)
+    s = Spread(over_rows(np.array([[4.0, 3.9], [3.9, 4.0]]), [99.0, 99.0]), np.zeros((2, 2)), 19)
+    error = s.differences(np.array([0]), np.array([1]))
+    assert error.rows[0] == pytest.approx(np.sqrt(0.2))
+    assert error.pool[0] == 0
+    assert error.freedom[0] == pytest.approx(99)
+
+
+def test_a_difference_has_the_freedom_of_what_makes_it_unsure() -> None:
+    s = Spread(over_rows(np.diag([1.0, 1.0, 1e-9]), [9.0, 99.0, 99.0]), np.zeros((3, 3)), 19)
+    found = s.differences(np.array([0, 0, 1]), np.array([1, 2, 2])).freedom
+    assert found == pytest.approx([2 / (1 / 9 + 1 / 99), 9, 99])
 
 
 def test_degrees_of_freedom_are_welchs() -> None:
-    s = Spread(np.eye(1) * 2.0, np.eye(1), 10, 19)
-    assert s.single()[2][0] == pytest.approx(9 / (4 / 10 + 1 / 19))
-    nothing = Spread(np.zeros((1, 1)), np.zeros((1, 1)), 10, 19)
-    assert np.isinf(nothing.single()[2][0])
+    s = Spread(over_rows(np.eye(1) * 2.0, [10.0]), np.eye(1), 19)
+    assert s.single().freedom[0] == pytest.approx(9 / (4 / 10 + 1 / 19))
+    nothing = Spread(over_rows(np.zeros((1, 1)), [10.0]), np.zeros((1, 1)), 19)
+    assert np.isinf(nothing.single().freedom[0])
+
+
+def test_skewness_counts_by_how_much_of_the_variance_is_the_rows() -> None:
+    rows = OverRows(np.eye(1), np.array([50.0]), np.eye(1) * 0.4)
+    alone, both = (Spread(rows, np.eye(1) * pool, 19).single() for pool in (0.0, 3.0))
+    assert alone.skewness[0] == pytest.approx(0.4)
+    assert both.skewness[0] == pytest.approx(0.4 / 8)
 
 
 @pytest.mark.parametrize(("shared", "expected"), [(True, 1.0), (False, 0.25)])
 def test_noise_of_its_own_counts_only_where_the_population_hid_it(*, shared: bool, expected: float) -> None:
-    s = spread.combine(np.zeros((1, 1)), np.eye(1), n=10, folds=20, shared=shared, explained=0.25)
+    rows = over_rows(np.zeros((1, 1)), [9.0])
+    s = spread.combine(rows, np.eye(1), folds=20, shared=shared, explained=0.25)
     assert s.pool[0, 0] == expected

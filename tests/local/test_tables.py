@@ -92,7 +92,7 @@ def explain(
 
 
 def pick(batch: Rows, which: list[int]) -> Rows:
-    return local._take(batch, np.array(which, dtype=np.int64))
+    return local.take(batch, np.array(which, dtype=np.int64))
 
 
 def assert_same_bits(a: LocalExplanations, b: LocalExplanations) -> None:

@@ -9,8 +9,10 @@ from limekiln import matrix, sample, shapley, summary
 from limekiln.bench import Bench
 from limekiln.domains.tabular import data_pool
 from limekiln.domains.tabular import space as spaces
+from limekiln.domains.tabular.pool import Pool
 from limekiln.domains.tabular.space import Space
 from limekiln.drivers.told import Inputs, OneRow, Told
+from limekiln.drivers.two_pools import TwoPools
 from limekiln.errors import InputError, InstanceError, RunError
 from limekiln.kernels import default_width
 from limekiln.local import shapley as local_shapley
@@ -69,7 +71,8 @@ class TableDriver:
 
     def explain(self, rows: Index, predicted: Array, labels: Index) -> Told:
         """Explains rows for one output each; see `Driver`."""
-        outcomes, pool_refused = self._outcomes(self._rows(rows, predicted, labels))
+        batch = self._rows(rows, predicted, labels)
+        outcomes, pool, pool_refused = self._outcomes(batch)
         self.bench.model_rows += sum(o.model_rows for o in outcomes)
         local = concatenate([o.explanations for o in outcomes])
         failed = {f.row: f for o in outcomes for f in o.failures}
@@ -79,22 +82,28 @@ class TableDriver:
             failures=tuple(failed.values()),
             refused=pool_refused + sum(o.refused for o in outcomes),
             folds=sum((o.folds for o in outcomes[1:]), start=outcomes[0].folds),
+            compare=self._pools(batch, pool).compare if self.settings.explain.compare_pools else None,
             width=self._local().width,
             features=summary.feature_facts(self.space, self.inputs.frame.features),
         )
 
-    def _outcomes(self, batch: Rows) -> tuple[list[Batch], int]:
-        """The batches' explanations, and the rows that the model refused before any was explained."""
+    def _outcomes(self, batch: Rows) -> tuple[list[Batch], Pool | None, int]:
+        """The batches' explanations, the pool they share, and the rows that the model refused before any of them."""
         if self.settings.explain.method == "kernelshap":
             game = self._game()
             with self.bench.clock.stage("explain"):
                 pieces = local_shapley.split(self._table(batch), _FRESH_BATCH)
-                return self.bench.map("explain", local_shapley.explain_shapley, game, pieces), game.background.refused
+                outcomes = self.bench.map("explain", local_shapley.explain_shapley, game, pieces)
+            return outcomes, None, game.background.refused
         job, refused = self._job()
         with self.bench.clock.stage("explain"):
             if isinstance(job, PooledJob):
-                return self.bench.map("explain", explain_pooled, job, split(batch, _POOLED_BATCH)), refused
-            return self.bench.map("explain", explain_fresh, job, split(batch, _FRESH_BATCH)), refused
+                outcomes = self.bench.map("explain", explain_pooled, job, split(batch, _POOLED_BATCH))
+                return outcomes, job.pool, refused
+            return self.bench.map("explain", explain_fresh, job, split(batch, _FRESH_BATCH)), None, refused
+
+    def _pools(self, batch: Rows, pool: Pool | None) -> TwoPools:
+        return TwoPools(self.inputs, self.settings, self.bench, self._local(), batch, pool)
 
     def _table(self, batch: Rows) -> TableRows:
         return TableRows(batch, self.inputs.frame.features.iloc[batch.rows])
@@ -183,7 +192,7 @@ class TableDriver:
                 )
             self.bench.model_rows += n
             refused = sum(p.failed for p in parts)
-            if refused > allowed * n:
+            if refused > allowed * n or refused == n:
                 reason = next(p.error for p in parts if p.error)
                 raise RunError(
                     f"the model refused {refused:,} of {n:,} {what}, more than explain.max_failed_fraction allows "

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from limekiln.aggregate.folds import FoldTally
 from limekiln.data.frame import Frame
+from limekiln.evidence import PoolComparison
 from limekiln.models import Model
 from limekiln.record import FeatureFacts, Layout, LocalFeature, Notice
 from limekiln.summary import Illustration
@@ -26,6 +27,14 @@ class Inputs:
 
 
 @dataclass(frozen=True)
+class Known:
+    """Predictions (n, C) of rows of the data (n,), NaN where the model refused one."""
+
+    rows: Index
+    predicted: Array
+
+
+@dataclass(frozen=True)
 class Told:
     """What a driver found.
 
@@ -42,6 +51,7 @@ class Told:
         illustrate: shows the explained row at a position of `explanations`.
         concepts: pictures of the features, where they are concepts.
         folds: tallies of the explanations as folds of the perturbations are left out; None where they have none.
+        compare: whether perturbed rows show what real ones get, or why that is not known; None where nobody asks.
     """
 
     vocabulary: Vocabulary
@@ -57,6 +67,7 @@ class Told:
     illustrate: Callable[[int], Illustration] | None = None
     concepts: Mapping[str, Sequence[bytes]] = field(default_factory=dict)
     folds: FoldTally | None = None
+    compare: Callable[[Known], PoolComparison | Notice] | None = None
 
 
 @dataclass(frozen=True)

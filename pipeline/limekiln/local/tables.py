@@ -133,10 +133,10 @@ def predict_batch(model: Predictor, frame: pd.DataFrame) -> Outputs:
     return model.predict_rows(frame)
 
 
-def pool_parts(perturbations: int) -> list[PoolPart]:
-    """Splits a pool into parts of `POOL_PART` rows, the last one shorter."""
+def pool_parts(perturbations: int, first: int = 0) -> list[PoolPart]:
+    """Splits a pool into parts of `POOL_PART` rows, the last one shorter, and numbers them from `first`."""
     starts = range(0, perturbations, POOL_PART)
-    return [PoolPart(i, min(POOL_PART, perturbations - start)) for i, start in enumerate(starts)]
+    return [PoolPart(first + i, min(POOL_PART, perturbations - start)) for i, start in enumerate(starts)]
 
 
 def predict_part(job: PoolJob, part: PoolPart) -> PredictedPart:
@@ -155,7 +155,7 @@ def join_pool(space: Space, parts: list[PredictedPart]) -> Pool:
 
 def split(batch: Rows, size: int) -> list[Rows]:
     """Batches of `size` rows, in order; a row is in one batch, whatever it is explained for."""
-    return [_take(batch, np.arange(s.start, s.stop)) for s in batches(batch.rows, size)]
+    return [take(batch, np.arange(s.start, s.stop)) for s in batches(batch.rows, size)]
 
 
 def explain_pooled(job: PooledJob, batch: Rows) -> Batch:
@@ -164,8 +164,16 @@ def explain_pooled(job: PooledJob, batch: Rows) -> Batch:
     for alike in _alike(job.local.space, batch):
         raw = _raw(job.local, job.pool, batch, alike[0], int(batch.labels[alike[0]]))
         for i in alike:
-            fits[i] = _fits(job.local, _take(batch, np.array([i])), raw, job.pool.offset[batch.labels[i]])
+            fits[i] = _fits(job.local, take(batch, np.array([i])), raw, job.pool.offset[batch.labels[i]])
     return _batch(batch, [f for f in fits if f is not None], (), 0, 0)
+
+
+def pooled_weights(job: PooledJob, batch: Rows) -> Array:
+    """The weights (n, d) that `explain_pooled` gives, up to their last bits, without what tells how sure they are."""
+    raw = np.stack([_raw(job.local, job.pool, batch, i, int(c)).sum(axis=0) for i, c in enumerate(batch.labels)])
+    own = _own(job.local, batch, raw)
+    predicted = np.take_along_axis(batch.predicted, batch.labels[:, None], axis=1)
+    return _fit(job.local, raw, own, predicted - job.pool.offset[batch.labels][:, None]).coef[:, 0]
 
 
 def explain_fresh(job: FreshJob, batch: Rows) -> Batch:
@@ -186,9 +194,9 @@ def explain_fresh(job: FreshJob, batch: Rows) -> Batch:
             continue
         label = int(batch.labels[i])
         raw = _raw(job.local, own, batch, i, label)
-        fits.append(_fits(job.local, _take(batch, np.array([i])), raw, own.offset[label]))
+        fits.append(_fits(job.local, take(batch, np.array([i])), raw, own.offset[label]))
         kept.append(i)
-    rows = _take(batch, np.array(kept, dtype=np.int64))
+    rows = take(batch, np.array(kept, dtype=np.int64))
     return _batch(rows, fits, tuple(failures), job.perturbations * drawn, refused)
 
 
@@ -222,7 +230,7 @@ def _fits(local: Local, row: Rows, raw: Array, offset: float) -> _Fits:
     whole = raw.sum(axis=0)
     quarters, halves = (raw.reshape(n, -1, *whole.shape).sum(axis=1) for n in (_REPEATS, 2))
     every = np.concatenate([whole[None], whole - raw, quarters, halves])
-    alike = _take(row, np.zeros(len(every), dtype=np.int64))
+    alike = take(row, np.zeros(len(every), dtype=np.int64))
     own = _own(local, alike, every)
     m = _moments(every, own, alike.predicted[:, alike.labels[:1]] - offset)
     fitted = surrogate.fit(m, surrogate.select(m, local.selection, local.features, own))
@@ -301,7 +309,8 @@ def _predicted(drawn: Perturbed, model: Predictor) -> PredictedPart:
     return PredictedPart(drawn.codes[good], drawn.standardised[good], outputs[good], int((~good).sum()), error)
 
 
-def _take(batch: Rows, which: Index) -> Rows:
+def take(batch: Rows, which: Index) -> Rows:
+    """The rows at some positions of a batch."""
     return Rows(
         batch.rows[which],
         batch.keys[which],

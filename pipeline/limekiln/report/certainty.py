@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
-from limekiln.record import ALL_CLASSES, Certificate, ClassFacts, Results, Score, Trust, View
+from limekiln.certify import FEWEST_USERS, LEAST_ROWS
+from limekiln.evidence import Certificate, Trust, View
+from limekiln.record import ALL_CLASSES, ClassFacts, Results, Score
 from limekiln.report.names import Name, Sentence, name, say
 from limekiln.report.voice import Voice, class_name, reading_order
 from limekiln.report.words import count, number, percent
@@ -63,7 +65,10 @@ def verdict(facts: ClassFacts, results: Results, says: Voice) -> tuple[Sentence,
     if c is None:
         return ()
     if c.verdict == "too few rows":
-        return (say(f"With {says.row.count(c.rows)} out of more, the order is not certified: that takes 30."),)
+        if c.rows < LEAST_ROWS:
+            return (say(f"With {says.row.count(c.rows)} out of more, the order is not certified: that takes 30."),)
+        few = f"that fewer than {FEWEST_USERS} of the explained {says.row.many} use"
+        return (say(f"{says.feature.many.capitalize()} {few} cannot be compared; the order is not certified."),)
     sure = f"at {percent(results.method.confidence)} confidence for all rankings together"
     if c.verdict == "decided":
         ties = f"; {count(c.tied, 'pair')} differ too little to matter" if c.tied else ""

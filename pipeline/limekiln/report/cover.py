@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, replace
 
 from limekiln.record import ALL_CLASSES, ClassFacts, Pick, Results, RunRecord, Score
-from limekiln.report import certainty, images, picture, planes
+from limekiln.report import certainty, images, picture, planes, pools
 from limekiln.report.names import Name, Sentence, between, join, name, say
 from limekiln.report.picture import Picture
 from limekiln.report.ranking import used
@@ -170,6 +170,10 @@ def sure(results: Results, says: Voice) -> tuple[Sentence, ...]:
 
 
 def _caution(results: Results, says: Voice) -> str:
+    return pools.caution(results) or _low_fit(results, says)
+
+
+def _low_fit(results: Results, says: Voice) -> str:
     median = results.fidelity.median
     if median is None or median >= LOW_FIT:
         return ""
@@ -266,7 +270,7 @@ def _figures(results: Results, says: Voice) -> tuple[Figure, ...]:
             number(fidelity.median, 2) if fidelity.median is not None else NONE,
             "median fidelity, R²",
             below,
-            low=bool(_caution(results, says)),
+            low=bool(_low_fit(results, says)),
         ),
         Figure(
             f"{counts.explained:,}",

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import pandas as pd
 
 from limekiln.record import ALL_CLASSES, RunRecord
-from limekiln.report import certainty
+from limekiln.report import certainty, pools
 from limekiln.report.certainty import Ledger
 from limekiln.report.figures import Histogram, histogram
 from limekiln.report.names import Name, Sentence, name, say
+from limekiln.report.pools import Pools
 from limekiln.report.voice import Voice, class_name, fit_words, reading_order, voice, without_rows
 from limekiln.report.words import count, number, percent
 
@@ -56,6 +57,7 @@ class Reliability:
     failures_more: str
     failures_intro: str
     ledger: Ledger | None
+    pools: Pools | None
 
 
 def build(record: RunRecord) -> Reliability:
@@ -107,6 +109,7 @@ def build(record: RunRecord) -> Reliability:
             else f"No {says.row.one} failed."
         ),
         ledger=certainty.ledger(results, says),
+        pools=pools.build(results, says),
     )
 
 

@@ -64,6 +64,12 @@ class ExplainSettings(Section):
         description="Perturbed rows, in the pool or for each row. Null is 20,000 in a pool, 5,000 for each row of a "
         "table without one, 500 with kernelshap, and 1,000 for each text, image or series.",
     )
+    compare_pools: bool = Field(
+        default=True,
+        description="Of tables: whether explanations by perturbed rows are compared with ones by the background's own "
+        "rows, to find a model that treats the two differently. Asks the model for at most 5,000 rows of each kind, "
+        "and for none that it asks for anyway.",
+    )
     masks: Literal["lime", "kernel"] = Field(
         default="kernel",
         description="How the parts of a text, image or series to hide are drawn: as lime draws them, or from the "

@@ -1,0 +1,128 @@
+"""How far a run's rankings can be relied on, as stored values: how sure they are, and whether a model fools them.
+
+Parts of `results.json`, as `record` puts it together.
+"""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Stored(BaseModel):
+    """A part of a stored document: it does not change, and has no fields but its own."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class OpenPair(Stored):
+    """Two features whose order is open: the difference in standard errors, and what would settle it.
+
+    `growth` is how many times rows and perturbations it would take to settle it if the difference stays, None where
+    no number would; `pool_share` is the share of the difference's variance that more perturbations would remove.
+    """
+
+    first: str
+    second: str
+    z: float
+    growth: float | None
+    pool_share: float
+
+
+class Certificate(Stored):
+    """Whether the order of a class's first `top` features is decided (docs/explanation/how-sure.md).
+
+    Of `pairs` pairs asked about, `separated` have a sure order, `tied` differ by no more than the indifference,
+    `n_open` are open; `open` names those hardest to settle, hardest first. `alpha` is the probability of error that
+    this class had, at look number `look`, over `rows` explanations and `folds` folds of the perturbations.
+    """
+
+    verdict: Literal["decided", "undecided", "too few rows"]
+    top: int
+    alpha: float
+    look: int
+    rows: int
+    folds: int | None
+    pairs: int
+    separated: int
+    tied: int
+    n_open: int
+    open: tuple[OpenPair, ...]
+
+
+class Trust(Stored):
+    """How many explanations are usable, and the ranking by those alone beside the ranking by all.
+
+    `low_fidelity` have an R² under 0.5, `unstable` a VSI under 0.8 with enough fidelity. `ranking` names the first
+    features by the usable ones; `overlap` is the share of the first features that both rankings hold; both are
+    empty where too few are usable.
+    """
+
+    usable: int
+    low_fidelity: int
+    unstable: int
+    stability_measured: bool
+    ranking: tuple[str, ...]
+    overlap: float | None
+
+
+class View(Stored):
+    """Another global score from the same weights beside the one that ranks, for one class.
+
+    `rank_correlation` is Spearman's, `overlap` the share of the first features that both have; `moved` is the feature
+    among the first of either that differs most, with its rank by the score that ranks and by the other.
+    """
+
+    score: str
+    rank_correlation: float
+    overlap: float
+    moved: str | None
+    moved_from: int
+    moved_to: int
+
+
+class PoolShare(Stored):
+    """A feature's share of the weight of explanations; the features' shares sum to 1.
+
+    `perturbed` is from explanations by perturbed rows, `real` by the data's own rows, and `expected` by the same rows
+    if the model treated them as it treats perturbed ones.
+    """
+
+    feature: str
+    perturbed: float
+    real: float
+    expected: float
+
+
+class PoolFinding(Stored):
+    """One class, or all rows (`*`): the feature whose `real` share is most beyond `expected`, and by how much.
+
+    `features` are the first five by `real` and by `perturbed`, and those with most and least excess; by `real`.
+    """
+
+    class_name: str
+    rows: int
+    verdict: Literal["agree", "suspicious", "disagree"]
+    excess: float
+    feature: str
+    features: tuple[PoolShare, ...]
+
+
+class PoolComparison(Stored):
+    """Whether perturbed rows show what real rows get (docs/explanation/cannot-be-fooled.md); see `fooling.Comparison`.
+
+    `verdict` is the worst of the findings, `suspicious` from an excess of `suspicious_from`, `disagree` from
+    `disagree_from`. `rows` were explained from `perturbed_rows` and from `real_rows`. `told_apart` is how well these
+    can be told apart (AUC, 0.5 not at all); `learnt` how much of the model's answers to perturbed rows could be learnt
+    (R²), and `carried` how much of that held for real rows; None where the model's output does not vary.
+    """
+
+    verdict: Literal["agree", "suspicious", "disagree"]
+    suspicious_from: float
+    disagree_from: float
+    rows: int
+    perturbed_rows: int
+    real_rows: int
+    told_apart: float
+    learnt: float | None
+    carried: float | None
+    findings: tuple[PoolFinding, ...]
