@@ -1,7 +1,7 @@
 # ruff: noqa: INP001, T201 - a script that a reader runs, which prints
 """Does NormLIME find the features that a model needs, and do other scores find them better?
 
-Run it as `OMP_NUM_THREADS=1 python benchmarks/keep_and_retrain.py PATH`, with the Adult census data (UCI, CC BY 4.0;
+Run it as `OMP_NUM_THREADS=1 python -m benchmarks.keep_and_retrain PATH`, with the Adult census data (UCI, CC BY 4.0;
 32,561 rows without a header) at PATH; without it only digits are measured. Figures of
 docs/explanation/is-the-ranking-right.md are what it prints.
 
@@ -13,28 +13,31 @@ or on all the others (ROAR); and on the fitted model, the features ranked first 
 import sys
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+from benchmarks import keep_and_retrain_tasks as tasks
+from benchmarks.keep_and_retrain_tasks import Task
 from scipy import sparse
 
 import limekiln
-from limekiln import evaluation, retraining, views
+from limekiln import views
 from limekiln.aggregate import normlime
-from limekiln.evaluation import Interval
+from limekiln.evaluation import deletion, retraining
+from limekiln.evaluation.deletion import Interval
+from limekiln.evaluation.retraining import Labels, Mode, Predict, Split, Train
 from limekiln.importances import Ranked
-from limekiln.retraining import Labels, Mode, Predict, Split, Train
 from limekiln.values import Array, Fresh, Index, Instances, Mask, Outputs, part
 
 FRACTIONS: Final = (0.05, 0.1, 0.2, 0.3, 0.5)
 CLASS_FRACTIONS: Final = (0.05, 0.1, 0.2)
 """Half of the features are enough for any ranking to tell one class from the rest."""
 SEEDS: Final = (1, 2, 3, 4, 5)
-RANDOM_ORDERS: Final = evaluation.RANDOM_ORDERS
+RANDOM_ORDERS: Final = deletion.RANDOM_ORDERS
 PERTURBATIONS: Final = 10_000
 MIN_SUPPORT: Final = 20
 EXPLAINED: Final = 800
@@ -46,27 +49,6 @@ DELETED_ROWS: Final = 200
 BASE: Final = "NormLIME weighted"
 ALL: Final = "*"
 RANDOM: Final = "random"
-
-
-@dataclass(frozen=True)
-class Task:
-    """A data set, what is trained on it, and how many features a sparse local explanation keeps.
-
-    Attributes:
-        classes: names in the order of a model's outputs; labels are positions into them.
-        model: gives an unfitted model for a seed, for all classes or (True) for one against the rest.
-    """
-
-    name: str
-    split: Split
-    classes: tuple[str, ...]
-    model: Callable[[int, bool], Any]
-    kept: int
-
-    @property
-    def features(self) -> list[list[str]]:
-        """Every column by itself."""
-        return [[name] for name in self.split.X.columns]
 
 
 @dataclass(frozen=True)
@@ -86,12 +68,10 @@ Orders = dict[str, dict[str, Index]]
 
 def main() -> None:
     """Prints the tables of each data set."""
-    from benchmarks import keep_and_retrain_tasks  # noqa: PLC0415 - it builds on this module
-
     warnings.filterwarnings("ignore", module="sklearn")  # networks that are stopped early say so
-    report(keep_and_retrain_tasks.digits())
+    report(tasks.digits())
     if len(sys.argv) > 1:
-        report(keep_and_retrain_tasks.adult(Path(sys.argv[1])))
+        report(tasks.adult(Path(sys.argv[1])))
 
 
 def report(task: Task) -> None:
@@ -137,7 +117,7 @@ def rankings(task: Task, fitted: Any) -> Orders:
     found: Orders = {name: {k: o for part in parts for k, o in part[name].items()} for name in parts[0]}
     for scores in (attributed(task, fitted, rows), permuted(task, fitted, rows)):
         for name in found:
-            found[name] |= {score: evaluation.order_of(by_class[name]) for score, by_class in scores.items()}
+            found[name] |= {score: deletion.order_of(by_class[name]) for score, by_class in scores.items()}
     return found
 
 
@@ -215,7 +195,7 @@ def _uncoded(values: Array, like: pd.Series) -> Any:
 
 def permuted(task: Task, fitted: Any, rows: pd.DataFrame) -> dict[str, dict[str, Array]]:
     """Permutation importance: the fall of the output of the class that a row is given."""
-    found = evaluation.permute(Fitted(fitted), rows, task.features, seed=0)
+    found = deletion.permute(Fitted(fitted), rows, task.features, seed=0)
     labels = fitted.predict_proba(rows).argmax(axis=1)[found.kept]
     return {"permutation": _by_class(found.output, labels, task.classes)}
 
@@ -245,7 +225,7 @@ def retrained(
     together = np.concatenate(list(masks.values()))
     scores = retraining.retrain(train, split, together, task.features, SEEDS, score=score)
     found = dict(zip(masks, np.split(scores, len(masks)), strict=True))
-    chance = retraining.kept_features(evaluation.random_orders(len(task.features), len(SEEDS), seed=0), fractions, mode)
+    chance = retraining.kept_features(deletion.random_orders(len(task.features), len(SEEDS), seed=0), fractions, mode)
     pieces = [
         retraining.retrain(train, split, keep, task.features, [seed], score=score)
         for keep, seed in zip(chance, SEEDS, strict=True)
@@ -292,14 +272,12 @@ def print_deleted(task: Task, fitted: Any, orders: Orders) -> None:
     length = max(5, d // 6)
     areas: dict[str, list[Array]] = {}
     for c, name in enumerate(task.classes):
-        rows = task.split.X_test.iloc[evaluation.rows_of(predicted, c, DELETED_ROWS, seed=0)]
+        rows = task.split.X_test.iloc[deletion.rows_of(predicted, c, DELETED_ROWS, seed=0)]
         stacked = np.concatenate(
-            [*(o[None] for o in orders[name].values()), evaluation.random_orders(d, RANDOM_ORDERS, 0)]
+            [*(o[None] for o in orders[name].values()), deletion.random_orders(d, RANDOM_ORDERS, 0)]
         )
-        found = evaluation.delete(
-            Fitted(fitted), rows, task.split.X, stacked[:, :length], task.features, label=c, seed=0
-        )
-        area = evaluation.aopc(found.falls).T
+        found = deletion.delete(Fitted(fitted), rows, task.split.X, stacked[:, :length], task.features, label=c, seed=0)
+        area = deletion.aopc(found.falls).T
         for o, score in enumerate(orders[name]):
             areas.setdefault(score, []).append(area[:, o : o + 1])
         areas.setdefault(RANDOM, []).append(area[:, len(orders[name]) :])
@@ -309,8 +287,8 @@ def print_deleted(task: Task, fitted: Any, orders: Orders) -> None:
     print("| score | AOPC | more than random | more than NormLIME weighted |\n|---|---|---|---|")
     for score, values in together.items():
         chance = values[:, :1] - together[RANDOM]
-        cells = ["" if score == RANDOM else _told(evaluation.crossed(chance))]
-        cells += ["" if score == BASE else _told(evaluation.crossed(values - together[BASE]))]
+        cells = ["" if score == RANDOM else _told(deletion.crossed(chance))]
+        cells += ["" if score == BASE else _told(deletion.crossed(values - together[BASE]))]
         print(f"| {score} | {values.mean():.3f} | " + " | ".join(cells) + " |")
 
 
@@ -335,7 +313,7 @@ def _print_table(found: Mapping[str, Array], fractions: Sequence[float], mode: M
         per_seed = values.mean(axis=2)
         cells = [f"{m:.3f} ± {s:.3f}" for m, s in zip(per_seed.mean(axis=1), per_seed.std(axis=1, ddof=1), strict=True)]
         difference = sign * (values - found[BASE]).mean(axis=0).T
-        cells.append("" if score == BASE else _told(evaluation.crossed(difference)))
+        cells.append("" if score == BASE else _told(deletion.crossed(difference)))
         print(f"| {score} | " + " | ".join(cells) + " |")
 
 
@@ -345,6 +323,4 @@ def _told(found: Interval) -> str:
 
 
 if __name__ == "__main__":
-    # in place of this folder, whose coverage.py shap would take for the package of that name
-    sys.path[0] = str(Path(__file__).parent.parent)
     main()

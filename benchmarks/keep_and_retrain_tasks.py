@@ -1,21 +1,22 @@
 # ruff: noqa: INP001 - a part of keep_and_retrain.py
 """The data sets and models that rankings are compared on.
 
-`python benchmarks/keep_and_retrain.py` runs it.
+`python -m benchmarks.keep_and_retrain` runs it.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-from benchmarks.keep_and_retrain import Task
 from sklearn.datasets import load_digits
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
 
-from limekiln.retraining import Labels, Split
+from limekiln.evaluation.retraining import Labels, Split
 from limekiln.values import Array
 
 ADULT_NAMES: Final = (
@@ -25,6 +26,27 @@ ADULT_NAMES: Final = (
 ADULT_TRAIN: Final = 5000
 ADULT_TEST: Final = 5000
 DIGITS_TEST: Final = 700
+
+
+@dataclass(frozen=True)
+class Task:
+    """A data set, what is trained on it, and how many features a sparse local explanation keeps.
+
+    Attributes:
+        classes: names in the order of a model's outputs; labels are positions into them.
+        model: gives an unfitted model for a seed, for all classes or (True) for one against the rest.
+    """
+
+    name: str
+    split: Split
+    classes: tuple[str, ...]
+    model: Callable[[int, bool], Any]
+    kept: int
+
+    @property
+    def features(self) -> list[list[str]]:
+        """Every column by itself."""
+        return [[name] for name in self.split.X.columns]
 
 
 def digits() -> Task:

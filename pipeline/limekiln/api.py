@@ -11,12 +11,15 @@ import numpy as np
 import pandas as pd
 
 from limekiln import config as configs
-from limekiln import judge, kiln, stages, store
+from limekiln import kiln, stages, store
 from limekiln.bench import Bench
 from limekiln.data import in_memory
 from limekiln.drivers import Inputs
 from limekiln.errors import InputError
-from limekiln.evaluated import Evaluation
+from limekiln.evaluation import judge
+from limekiln.evaluation.document import Evaluation
+from limekiln.evaluation.retraining import Train
+from limekiln.evaluation.user_training import SEEDS, Retrain
 from limekiln.fanout import executor
 from limekiln.models import InMemory, Model
 from limekiln.models.model import label_text
@@ -24,8 +27,6 @@ from limekiln.record import ALL_CLASSES, Results, RunRecord
 from limekiln.report import html as html_report
 from limekiln.report import pdf as pdf_report
 from limekiln.report import view as report_view
-from limekiln.retrained import SEEDS, Retrain
-from limekiln.retraining import Train
 from limekiln.settings import Settings
 
 _PERTURBATIONS: Final = 5000

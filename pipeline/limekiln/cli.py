@@ -186,14 +186,14 @@ def evaluate(
 ) -> None:
     """Tests a run's ranking: does taking the first features away matter most? The last line is the JSON's path."""
     with _errors(debug=debug):
-        from limekiln import judge, store
-        from limekiln.report import evaluation
-        from limekiln.retrained import Retrain
+        from limekiln import store
+        from limekiln.evaluation import judge, words
+        from limekiln.evaluation.user_training import Retrain
 
         retrain = None if train is None else Retrain(train, seeds)
         with _progress() as listener:
             found = judge.judge(folder, rows=rows, retrain=retrain, config_folder=config_folder, listener=listener)
-        for line in evaluation.lines(found):
+        for line in words.lines(found):
             print(line)
         path = out or store.evaluation_path(folder, found.run_id)
         store.write_document(path, found)
@@ -322,8 +322,8 @@ def _open_orders(results: Any) -> list[str]:
         budget = grown and f", which would take about {grown} times as many"
         what = "perturbations" if pool >= _MOSTLY else "rows" if pool <= 1 - _MOSTLY else "rows and perturbations"
         lines.append(
-            f"{who}: {c.n_open:,} of {c.pairs:,} pairs in the order of the first {c.top} are open, the hardest "
-            f"{pair.first} and {pair.second}{budget and f'{budget} {what}'}"
+            f"{who}: {c.n_open:,} of {c.pairs:,} pairs in the order of the first {c.top} "
+            f"{'is' if c.n_open == 1 else 'are'} open, the hardest {pair.first} and {pair.second}{budget and f'{budget} {what}'}"
         )
     return lines[:_CLASSES_TOLD]
 

@@ -66,16 +66,19 @@ def verdict(facts: ClassFacts, results: Results, says: Voice) -> tuple[Sentence,
         return ()
     if c.verdict == "too few rows":
         if c.rows < LEAST_ROWS:
-            return (say(f"With {says.row.count(c.rows)} out of more, the order is not certified: that takes 30."),)
+            few = f"With {says.row.count(c.rows)} out of more"
+            return (say(f"{few}, the order is not certified: that takes {LEAST_ROWS}."),)
         few = f"that fewer than {FEWEST_USERS} of the explained {says.row.many} use"
         return (say(f"{says.feature.many.capitalize()} {few} cannot be compared; the order is not certified."),)
     sure = f"at {percent(results.method.confidence)} confidence for all rankings together"
     if c.verdict == "decided":
-        ties = f"; {count(c.tied, 'pair')} differ too little to matter" if c.tied else ""
+        ties = (
+            f"; {count(c.tied, 'pair')} {'differs' if c.tied == 1 else 'differ'} too little to matter" if c.tied else ""
+        )
         return (say(f"The order of the first {says.feature.count(c.top)} is decided, {sure}{ties}."),)
     first = say(
         f"The order of the first {says.feature.count(c.top)} is not decided, {sure}: "
-        f"{c.n_open:,} of {count(c.pairs, 'pair')} are open."
+        f"{c.n_open:,} of {count(c.pairs, 'pair')} {'is' if c.n_open == 1 else 'are'} open."
     )
     return tuple(s for s in (first, _tied(facts.features, says), _hardest(c, results, says)) if s is not None)
 

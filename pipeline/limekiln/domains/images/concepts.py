@@ -56,13 +56,13 @@ def describe(pixels: Pixels, parts: Codes, encoder: Encoder | None = None) -> np
     image = shown(pixels)
     if encoder is not None:
         return _encoded(encoder, patches(image, parts))
-    image, parts = _shrunk(image, parts)
+    image, parts = _reduced(image, parts)
     lab = skimage("data.images.concepts").color.rgb2lab((image / np.float32(WHITE)).astype(np.float32))
     found = np.hstack([_colour(lab, parts), _texture(lab[:, :, 0], parts), _position(parts)])
     return found.astype(np.float32)
 
 
-def _shrunk(image: Rgb, parts: Codes) -> tuple[Rgb, Codes]:
+def _reduced(image: Rgb, parts: Codes) -> tuple[Rgb, Codes]:
     count = int(parts.max()) + 1
     factor = shrinkage(parts.size, count)
     fewer = parts[::factor, ::factor]

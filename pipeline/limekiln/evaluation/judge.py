@@ -7,13 +7,22 @@ from typing import Final
 import numpy as np
 from scipy import stats
 
-from limekiln import evaluation, retrained, store
+from limekiln import store
 from limekiln.errors import InputError
-from limekiln.evaluated import Asked, ClassEvaluation, DeletionFacts, Evaluation, PermutationFacts, Retraining, Step
-from limekiln.evaluation import Deletion, Evidence
+from limekiln.evaluation import deletion, user_training
+from limekiln.evaluation.deletion import Deletion, Evidence
+from limekiln.evaluation.document import (
+    Asked,
+    ClassEvaluation,
+    DeletionFacts,
+    Evaluation,
+    PermutationFacts,
+    Retraining,
+    Step,
+)
+from limekiln.evaluation.user_training import Orders, Retrain, estimate
 from limekiln.record import ALL_CLASSES
 from limekiln.reopen import Reopened, reopen
-from limekiln.retrained import Orders, Retrain, estimate
 from limekiln.values import Array, Fresh, Index, Instances, Listener, Mask, Outputs, Predictor, Progress, silent
 
 ROWS: Final = 200
@@ -123,7 +132,7 @@ def judge(
     if len(ranks.features) == 1:
         raise InputError(f"{folder}: the model gets one feature; there is no order to evaluate")
     if retrain is not None:
-        retrained.check(opened, retrain)
+        user_training.check(opened, retrain)
     job = _Judging(opened, ranks, _Counted(opened.inputs.ref), listener)
     known = _predicted(job)
     permutation = _permutation(job, known)
@@ -132,7 +141,7 @@ def judge(
     if retrain is not None:
         name = ALL_CLASSES if job.together else job.classes[0]
         orders = Orders(name, ranks.orders[name], permutation[name])
-        told = retrained.judge(opened, retrain, ranks.columns, orders, listener)
+        told = user_training.judge(opened, retrain, ranks.columns, orders, listener)
     return _document(folder, job, classes, told, rows)
 
 
@@ -164,11 +173,11 @@ def _predicted(job: _Judging) -> _Rows:
     rng = np.random.default_rng(job.seed)
     others = np.sort(rng.permutation(others)[:PREDICTED_ROWS])
     positions = np.concatenate([explained, others])
-    starts = range(0, len(positions), evaluation.ASKED_AT_ONCE)
+    starts = range(0, len(positions), deletion.ASKED_AT_ONCE)
     found = []
     for done, start in enumerate(starts):
         job.listener(Progress("predict", done, len(starts)))
-        asked = frame.features.iloc[positions[start : start + evaluation.ASKED_AT_ONCE]]
+        asked = frame.features.iloc[positions[start : start + deletion.ASKED_AT_ONCE]]
         found.append(job.model.predict_rows(asked)[0])
     job.listener(Progress("predict", len(starts), len(starts)))
     outputs = np.concatenate(found)
@@ -197,15 +206,15 @@ def _permutation(job: _Judging, known: _Rows) -> dict[str, Index]:
     orders: dict[str, Index] = {}
     if not job.together:
         for c, name in enumerate(job.classes):
-            found = evaluation.permute(job.model, rows, columns, seed=seed, label=c, either_way=True)
-            orders[name] = evaluation.order_of(found.output.mean(axis=0))
+            found = deletion.permute(job.model, rows, columns, seed=seed, label=c, either_way=True)
+            orders[name] = deletion.order_of(found.output.mean(axis=0))
     else:
-        found = evaluation.permute(job.model, rows, columns, seed=seed)
+        found = deletion.permute(job.model, rows, columns, seed=seed)
         labels = known.outputs[known.explained][chosen][found.kept].argmax(axis=1)
-        orders[ALL_CLASSES] = evaluation.order_of(found.output.mean(axis=0))
+        orders[ALL_CLASSES] = deletion.order_of(found.output.mean(axis=0))
         for c, name in enumerate(job.classes):
             if (labels == c).any():
-                orders[name] = evaluation.order_of(found.output[labels == c].mean(axis=0))
+                orders[name] = deletion.order_of(found.output[labels == c].mean(axis=0))
     job.listener(Progress("permute", 1, 1))
     return orders
 
@@ -213,7 +222,7 @@ def _permutation(job: _Judging, known: _Rows) -> dict[str, Index]:
 def _deletion(job: _Judging, permutation: dict[str, Index], known: _Rows, at_most: int) -> tuple[ClassEvaluation, ...]:
     """Each class on its own rows, by its own ranking; and the rows of all together, by the ranking of all."""
     ranks, inputs = job.ranks, job.opened.inputs
-    random = evaluation.random_orders(len(ranks.features), evaluation.RANDOM_ORDERS, job.seed)
+    random = deletion.random_orders(len(ranks.features), deletion.RANDOM_ORDERS, job.seed)
     parts: list[tuple[Deletion, int]] = []
     told = []
     for c, name in enumerate(job.classes):
@@ -223,7 +232,7 @@ def _deletion(job: _Judging, permutation: dict[str, Index], known: _Rows, at_mos
             continue
         whole = ALL_CLASSES if job.together else name
         orders = [ranks.orders[name], permutation[name], ranks.orders[whole], permutation[whole]]
-        found = evaluation.delete(
+        found = deletion.delete(
             job.model,
             inputs.frame.features.iloc[rows],
             inputs.background.features,
@@ -268,11 +277,11 @@ def _rows_of(known: _Rows, label: int | None, at_most: int, seed: int) -> tuple[
 def _class(
     name: str, ranks: Ranks, rival: Index, found: tuple[Deletion, int], which: tuple[int, int]
 ) -> ClassEvaluation:
-    deletion, unseen = found
-    order, random = ranks.orders[name], range(_WHOLE_PERMUTATION + 1, len(deletion.falls))
-    mine, other = (evaluation.evidence(deletion, w, random) for w in which)
-    areas = evaluation.aopc(deletion.falls)
-    ahead = estimate(evaluation.crossed((areas[which[0]] - areas[which[1]])[:, None]))
+    deleted, unseen = found
+    order, random = ranks.orders[name], range(_WHOLE_PERMUTATION + 1, len(deleted.falls))
+    mine, other = (deletion.evidence(deleted, w, random) for w in which)
+    areas = deletion.aopc(deleted.falls)
+    ahead = estimate(deletion.crossed((areas[which[0]] - areas[which[1]])[:, None]))
     n = len(order)
     length = len(mine.curve) - 1
     among = min(length, (n + 1) // 2)
@@ -330,11 +339,11 @@ def _document(
         asked=Asked(
             rows=rows,
             length=job.length,
-            draws=evaluation.DRAWS,
-            random_orders=evaluation.RANDOM_ORDERS,
+            draws=deletion.DRAWS,
+            random_orders=deletion.RANDOM_ORDERS,
             permuted_rows=PERMUTED_ROWS,
-            repeats=evaluation.DRAWS,
-            confidence=evaluation.CONFIDENCE,
+            repeats=deletion.DRAWS,
+            confidence=deletion.CONFIDENCE,
             seed=job.seed,
         ),
         model_rows=job.model.rows,

@@ -8,9 +8,10 @@ import pytest
 
 import judge_cases
 from judge_cases import Case
-from limekiln import api, judge, store
+from limekiln import api, store
 from limekiln.errors import InputError
-from limekiln.evaluated import ClassEvaluation, Evaluation
+from limekiln.evaluation import judge
+from limekiln.evaluation.document import ClassEvaluation, Evaluation
 from limekiln.models import references
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from limekiln.evaluated import ClassEvaluation, Estimate, Evaluation, Mean, RetrainedMode, Retraining, Verdict
+from limekiln.evaluation.document import ClassEvaluation, Estimate, Evaluation, Mean, RetrainedMode, Retraining, Verdict
 from limekiln.record import ALL_CLASSES
 
 _THAN_RANDOM: Final[dict[Verdict, str]] = {

@@ -8,11 +8,11 @@ import pytest
 
 import judge_cases
 from judge_cases import Case
-from limekiln import judge
 from limekiln.errors import InputError, RunError
-from limekiln.evaluated import Retraining
-from limekiln.retrained import Retrain
-from limekiln.retraining import Labels, Predict
+from limekiln.evaluation import judge
+from limekiln.evaluation.document import Retraining
+from limekiln.evaluation.retraining import Labels, Predict
+from limekiln.evaluation.user_training import Retrain
 from limekiln.values import Progress
 
 

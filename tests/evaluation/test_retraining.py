@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from sklearn.linear_model import LinearRegression
 
-from limekiln import retraining
-from limekiln.retraining import Split
+from limekiln.evaluation import retraining
+from limekiln.evaluation.retraining import Split
 from limekiln.values import Array
 
 WEIGHTS = np.array([4.0, 2.0, 1.0, 0.5])

@@ -1,6 +1,7 @@
 """An evaluation in words: every verdict as it is, and nothing where there is nothing."""
 
-from limekiln.evaluated import (
+from limekiln.evaluation import words
+from limekiln.evaluation.document import (
     Asked,
     ClassEvaluation,
     DeletionFacts,
@@ -13,7 +14,6 @@ from limekiln.evaluated import (
     Retraining,
     Step,
 )
-from limekiln.report import evaluation as words
 
 BETTER = Estimate(mean=0.2, low=0.1, high=0.3)
 WORSE = Estimate(mean=-0.2, low=-0.3, high=-0.1)

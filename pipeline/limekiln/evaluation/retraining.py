@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from limekiln.evaluation import Features, check_columns
+from limekiln.evaluation.deletion import Features, check_columns
 from limekiln.values import Array, Index, Mask
 
 Labels = NDArray[Any]

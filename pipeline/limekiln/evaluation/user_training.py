@@ -8,15 +8,15 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from limekiln import evaluation, retraining
 from limekiln.data.roles import listed
 from limekiln.errors import InputError, LimekilnError, RunError
-from limekiln.evaluated import Estimate, Mean, RetrainedMode, RetrainedStep, Retraining
-from limekiln.evaluation import Features, Interval
+from limekiln.evaluation import deletion, retraining
+from limekiln.evaluation.deletion import Features, Interval
+from limekiln.evaluation.document import Estimate, Mean, RetrainedMode, RetrainedStep, Retraining
+from limekiln.evaluation.retraining import Labels, Mode, Predict, Split, Train
 from limekiln.models.model import label_text
 from limekiln.models.user_code import UserCode
 from limekiln.reopen import Reopened
-from limekiln.retraining import Labels, Mode, Predict, Split, Train
 from limekiln.values import Array, Index, Listener, Mask, Progress
 
 FRACTIONS: Final = (0.05, 0.1, 0.2, 0.3, 0.5)
@@ -92,7 +92,7 @@ def judge(opened: Reopened, retrain: Retrain, columns: Features, orders: Orders,
     )
     every = np.ones(len(columns), dtype=bool)
     everything, nothing = job.scores(np.stack([every, ~every]), seeds)
-    random = evaluation.random_orders(len(columns), len(seeds), opened.record.manifest.seed)
+    random = deletion.random_orders(len(columns), len(seeds), opened.record.manifest.seed)
     modes = tuple(_mode(job, mode, orders, random) for mode in _MODES)
     listener(Progress("train", models, models))
     target = opened.inputs.frame.target
@@ -163,7 +163,7 @@ def _counts(n_features: int) -> list[int]:
 def _over(found: Mapping[str, Array], other: str, mode: Mode) -> Estimate:
     """How much better the run's ranking is than another order; rows are compared with themselves, seed by seed."""
     sign = 1 if mode == "keep" else -1
-    return estimate(evaluation.crossed(sign * (found["ranking"] - found[other]).mean(axis=0).T))
+    return estimate(deletion.crossed(sign * (found["ranking"] - found[other]).mean(axis=0).T))
 
 
 def _mean(scores: Array) -> Mean:
