@@ -323,7 +323,8 @@ def _open_orders(results: Any) -> list[str]:
         what = "perturbations" if pool >= _MOSTLY else "rows" if pool <= 1 - _MOSTLY else "rows and perturbations"
         lines.append(
             f"{who}: {c.n_open:,} of {c.pairs:,} pairs in the order of the first {c.top} "
-            f"{'is' if c.n_open == 1 else 'are'} open, the hardest {pair.first} and {pair.second}{budget and f'{budget} {what}'}"
+            f"{'is' if c.n_open == 1 else 'are'} open, the hardest {pair.first} and {pair.second}"
+            f"{budget and f'{budget} {what}'}"
         )
     return lines[:_CLASSES_TOLD]
 
