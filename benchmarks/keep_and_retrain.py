@@ -125,7 +125,8 @@ def local_orders(task: Task, fitted: Any, rows: pd.DataFrame, suffix: str, **set
     """Orders by everything that is made of local weights, from the explanations of one run.
 
     SP-LIME's I = √Σ|w| and mean |w| over all rows always order alike. Where local explanations keep all features, so
-    does GALE's average. The product of two halves of the pool is stored by the run itself.
+    does GALE's average. The product of two halves of the pool is stored by the run itself, and so is which
+    features do not stand above their noise floor; *noise last* puts those after all others.
     """
     run = limekiln.explain(
         fitted.predict_proba, rows, classes=task.classes, background=task.split.X, perturbations=PERTURBATIONS,
@@ -137,7 +138,7 @@ def local_orders(task: Task, fitted: Any, rows: pd.DataFrame, suffix: str, **set
     labels = run.record.tables["rows"].set_index("row")["class"].loc[weights.index].to_numpy()
     ranked = [_ranked(ALL, weights.to_numpy())]
     ranked += [_ranked(name, weights.to_numpy()[labels == name]) for name in task.classes]
-    halves = run.importances[run.importances["level"] == "feature"].set_index(["class", "feature"])["debiased"]
+    features = run.importances[run.importances["level"] == "feature"].set_index(["class", "feature"])
     found: Orders = {}
     for r in ranked:
         s = r.scores
@@ -145,8 +146,13 @@ def local_orders(task: Task, fitted: Any, rows: pd.DataFrame, suffix: str, **set
         if "features" in settings:
             by["GALE average"] = s.average
         else:
-            product = halves.loc[r.class_name].reindex(rows.columns).fillna(-1.0)
-            by |= {"NormLIME weighted, two halves": product.to_numpy(dtype=np.float64)}
+            mine = features.loc[r.class_name].reindex(rows.columns)
+            noise = mine["above_floor"].eq(other=False).fillna(value=False).to_numpy(dtype=bool)
+            product = mine["debiased"].fillna(-1.0).to_numpy(dtype=np.float64)
+            by |= {
+                "NormLIME weighted, two halves": product,
+                "NormLIME weighted, noise last": np.where(noise, s.weighted / (1 + s.weighted.max()) - 1, s.weighted),
+            }
         if not settings:
             by["GALE homogeneity"] = views.homogeneity(r, ranked[1:])
         found[r.class_name] = {

@@ -148,3 +148,20 @@ def test_a_model_with_a_threshold_of_its_own_is_said_to_decide_otherwise(iris: t
 def test_a_misspelt_categorical_column_is_named(iris: tuple[pd.DataFrame, pd.Series]) -> None:
     with pytest.raises(InputError, match="categorical: the frame has no column 'petals'"):
         limekiln.explain(lambda f: np.zeros(len(f)), iris[0], categorical=["petals"])
+
+
+@pytest.mark.parametrize("pool", ["marginal", "data", "none"])
+def test_columns_that_do_nothing_are_not_above_the_noise_floor(pool: str) -> None:
+    rng = np.random.default_rng(5)
+    frame = pd.DataFrame(rng.normal(size=(200, 5)), columns=["strong", "weak", "idle", "dull", "plain"])
+    frame["rare"] = np.where(rng.random(200) < 0.03, "yes", "no")
+    run = limekiln.explain(
+        lambda f: np.tanh(2 * f["strong"] + 0.5 * f["weak"]), frame, pool=pool, compare_pools=False, seed=1,
+        perturbations=400 if pool == "none" else 4000,
+    )  # fmt: skip
+    found = run.importances.query("level == 'feature' and `class` == '*'").set_index("feature")
+    assert found.loc[["strong", "weak"], "above_floor"].all()
+    assert found.loc[["idle", "dull", "plain", "rare"], "above_floor"].sum() <= 1  # each passes with 1 in 20
+    notice = next(n.text for n in run.results.notices if n.code == "noise_floor")
+    assert "cannot be told from columns that do nothing" in notice
+    assert "strong" not in notice

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from limekiln import importances, matrix
-from limekiln.aggregate import normlime
+from limekiln.aggregate import floor, normlime
 from limekiln.domains.tabular import space as spaces
 from limekiln.domains.tabular.space import Space
 from limekiln.importances import ClassTally
@@ -129,3 +129,22 @@ def test_of_a_large_vocabulary_only_words_that_are_used_are_ranked() -> None:
     assert table["feature"].tolist() == ["w00007", "w19999"]
     assert table["rank"].tolist() == [1, 2]
     assert table["support"].tolist() == [2, 2]
+
+
+def test_features_stand_above_or_below_their_floors_and_values_have_none() -> None:
+    space, local = explained()
+    rng = np.random.default_rng(3)
+    small, large = rng.normal(size=(150, 4, 3)) * 0.01, rng.normal(size=(150, 4, 3)) * 100
+    probes = np.where(np.arange(3) == 0, small, large)
+    ranked = importances.rank(tallied(space, local), CLASSES, "weighted", 1)
+    made = importances.above(ranked, floor.tally(probes, local.weights, local.labels, 3))
+    whole = importances.table(made, matrix.of_space(space))
+    features = whole[whole["level"] == "feature"]
+    for name in (ALL_CLASSES, "bad", "good"):
+        mine = features[features["class"] == name].set_index("feature").loc[["x", "kind", "unused"]]
+        assert mine["above_floor"].astype(object).tolist()[:2] == [True, False]
+        assert (mine["weighted"] > mine["floor"]).tolist()[:2] == [True, False]
+        assert mine["above_floor"].isna().tolist() == [False, False, True]
+    assert features.loc[features["class"] == "never", "floor"].isna().all()
+    assert whole.loc[whole["level"] == "value", "floor"].isna().all()
+    assert importances.above(ranked, None) == ranked

@@ -164,3 +164,29 @@ def test_perfectly_linear_outputs_have_an_r2_of_almost_one() -> None:
     fitted = surrogate.fit(surrogate.moments(Z, y, w), ridge=1e-9)
     np.testing.assert_allclose(fitted.coef[0, 0], np.arange(1.0, 7.0), rtol=1e-8)
     assert fitted.r2[0, 0] == pytest.approx(1.0, abs=1e-12)
+
+
+@pytest.mark.parametrize("selection", ["highest_weights", "forward_selection", "lasso_path"])
+def test_a_further_feature_is_judged_as_the_kept_ones_were(selection: Selection) -> None:
+    """The least of the kept features would be kept again; one of half its weight, and so its covariance, would not."""
+    Z, y, w = neighbourhood(4, C=1)
+    m, z0 = surrogate.moments(Z, y, w), np.ones((1, 6))
+    mask = surrogate.select(m, selection, 3, z0)
+    assert mask is not None
+    rival = surrogate.rival(m, mask, selection, 3, z0)
+    used = mask[0, 0]
+    assert 0 < used.sum() <= 3
+    coef = rival.fitted.coef[0, 0, used]
+    cross = coef / np.diagonal(np.linalg.inv(m.gram[0][np.ix_(used, used)]))
+    kept = [surrogate.Rival(rival.fitted, rival.method, rival.least * (1 - 1e-9), rival.worth[used])]
+    assert kept[0].keeps(coef, cross).all()
+    assert not kept[0].keeps(coef / 2, cross / 2).all()
+    assert not kept[0].keeps(np.zeros(used.sum()), np.zeros(used.sum())).any()
+
+
+def test_where_all_features_are_kept_so_is_a_further_one() -> None:
+    Z, y, w = neighbourhood(4, C=1)
+    m, z0 = surrogate.moments(Z, y, w), np.ones((1, 6))
+    rival = surrogate.rival(m, None, "auto", None, z0)
+    assert rival.keeps(np.zeros((2, 6)), np.zeros((2, 6))).all()
+    np.testing.assert_array_equal(rival.fitted.coef, surrogate.fit(m).coef)

@@ -20,6 +20,7 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 
+from limekiln.aggregate.floor import ProbeTally
 from limekiln.aggregate.folds import FoldTally
 from limekiln.errors import RunError
 from limekiln.local.parts import PartBatch
@@ -32,6 +33,7 @@ NOT_KEPT: Final = frozenset({"compare"})
 """Stages that are quick and call no model: they are gone through again."""
 
 _MORE: Final = "more."
+_PROBES: Final = "probes."
 
 
 class Checkpoint(Protocol):
@@ -165,9 +167,11 @@ def _part_in(arrays: Arrays) -> PredictedPart:
 def _batch_out(batch: Batch | PartBatch) -> Arrays:
     facts = {"failures": [asdict(f) for f in batch.failures], "model_rows": batch.model_rows, "refused": batch.refused}
     more = batch.traits if isinstance(batch, PartBatch) else vars(batch.folds)
+    probes = {} if isinstance(batch, PartBatch) or batch.probes is None else vars(batch.probes)
     return {
         **vars(batch.explanations),
         **{f"{_MORE}{name}": array for name, array in more.items()},
+        **{f"{_PROBES}{name}": array for name, array in probes.items()},
         "facts": _text(facts),
     }
 
@@ -175,11 +179,16 @@ def _batch_out(batch: Batch | PartBatch) -> Arrays:
 def _batch_in(arrays: Arrays) -> Batch | PartBatch:
     facts = _value(arrays.pop("facts"))
     failures = tuple(Failure(**f) for f in facts["failures"])
-    more = {name.removeprefix(_MORE): arrays.pop(name) for name in list(arrays) if name.startswith(_MORE)}
+    more, probes = (
+        {name.removeprefix(kind): arrays.pop(name) for name in list(arrays) if name.startswith(kind)}
+        for kind in (_MORE, _PROBES)
+    )
     if "sizes" in arrays:
         explained = PartExplanations(**arrays)
         return PartBatch(explained, more, failures, facts["model_rows"], facts["refused"])
-    return Batch(LocalExplanations(**arrays), FoldTally(**more), failures, facts["model_rows"], facts["refused"])
+    floors = ProbeTally(**probes) if probes else None
+    local = LocalExplanations(**arrays)
+    return Batch(local, FoldTally(**more), failures, facts["model_rows"], facts["refused"], floors)
 
 
 _CODECS: Final[Mapping[str, tuple[Callable[[Any], Arrays], Callable[[Arrays], Any]]]] = {

@@ -1,19 +1,20 @@
 """Class importances of a data set: NormLIME per class and over all, by feature and by value."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import numpy as np
 import pandas as pd
 
 from limekiln import matrix
-from limekiln.aggregate import normlime
+from limekiln.aggregate import floor, normlime
+from limekiln.aggregate.floor import ProbeTally
 from limekiln.aggregate.normlime import Scores, Tally
 from limekiln.aggregate.spread import ScoreName
 from limekiln.certify import Certain
 from limekiln.record import ALL_CLASSES, TABLES
-from limekiln.values import Explanations, Index, Vocabulary
+from limekiln.values import Array, Explanations, Index, Vocabulary
 
 _EVERY_FEATURE: Final = 1000
 _UNSURE: Final[Mapping[str, None]] = dict.fromkeys(
@@ -32,6 +33,7 @@ _UNSURE: Final[Mapping[str, None]] = dict.fromkeys(
         "ci_high",
     )
 )
+_FLOOR: Final[Mapping[str, None]] = dict.fromkeys(("floor", "above_floor"))
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,11 @@ class ClassTally:
 
 @dataclass(frozen=True)
 class Ranked:
-    """Scores and ranks of one class at one level; `keys` are positions in the level's names."""
+    """Scores and ranks of one class at one level; `keys` are positions in the level's names.
+
+    `floor` are the noise floors of the ranked scores, by position in the level's names, NaN where there is none; None
+    where nothing was probed.
+    """
 
     class_name: str
     level: Literal["feature", "value"]
@@ -57,6 +63,7 @@ class Ranked:
     ranks: Index
     score: ScoreName
     certain: Certain | None = None
+    floor: Array | None = None
 
 
 def tally(vocabulary: Vocabulary, explained: Explanations, n_classes: int) -> tuple[ClassTally, ...]:
@@ -89,6 +96,23 @@ def rank(tallies: tuple[ClassTally, ...], classes: tuple[str, ...], score: Score
     return ranked
 
 
+def above(ranked: list[Ranked], probes: ProbeTally | None) -> list[Ranked]:
+    """The rankings of features with their noise floors; `ranked` from `rank`, of all classes."""
+    if probes is None:
+        return ranked
+    classes = [r.class_name for r in ranked if r.level == "feature" and r.class_name != ALL_CLASSES]
+
+    def with_floor(r: Ranked) -> Ranked:
+        if r.level != "feature":
+            return r
+        together = r.class_name == ALL_CLASSES
+        tally = floor.together(probes) if together else probes
+        c = 0 if together else classes.index(r.class_name)
+        return replace(r, floor=floor.floor(tally, c, getattr(r.scores, r.score), r.score))
+
+    return [with_floor(r) for r in ranked]
+
+
 def rows_of(ranked: Ranked, vocabulary: Vocabulary) -> Iterator[dict[str, object]]:
     """The rows of `importances.parquet` for one class and level, best rank first."""
     whole = ranked.level == "feature"
@@ -114,7 +138,16 @@ def rows_of(ranked: Ranked, vocabulary: Vocabulary) -> Iterator[dict[str, object
             "average": float(s.average[key]),
             "mean_absolute": float(s.mean_absolute[key]),
             **sure.get(int(position), _UNSURE),
+            **_stands(ranked, key),
         }
+
+
+def _stands(ranked: Ranked, key: int) -> Mapping[str, float | bool | None]:
+    """The columns on the noise floor, of the key at a position of the level's names."""
+    if ranked.floor is None or np.isnan(ranked.floor[key]):
+        return _FLOOR
+    lowest = float(ranked.floor[key])
+    return {"floor": lowest, "above_floor": bool(getattr(ranked.scores, ranked.score)[key] > lowest)}
 
 
 def _sure(c: Certain, score: ScoreName) -> dict[int, dict[str, object]]:
@@ -139,6 +172,6 @@ def _sure(c: Certain, score: ScoreName) -> dict[int, dict[str, object]]:
 def table(ranked: list[Ranked], vocabulary: Vocabulary) -> pd.DataFrame:
     """`importances.parquet`: every class, level and key."""
     made = pd.DataFrame([row for r in ranked for row in rows_of(r, vocabulary)])
-    types = dict.fromkeys(("rank_low", "rank_high", "tied"), "Int64")
-    numbers = (c for c in _UNSURE if c not in types)
+    types = dict.fromkeys(("rank_low", "rank_high", "tied"), "Int64") | {"above_floor": "boolean"}
+    numbers = (c for c in (*_UNSURE, "floor") if c not in types)
     return made[list(TABLES["importances"])].astype(types | dict.fromkeys(numbers, "Float64"))

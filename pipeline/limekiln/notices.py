@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 
 from limekiln.evidence import PoolComparison
-from limekiln.record import ALL_CLASSES, Counts, FeatureFacts, Notice
+from limekiln.record import ALL_CLASSES, ClassFacts, Counts, FeatureFacts, Notice
 from limekiln.settings import Settings
 from limekiln.summary import Explained
 
@@ -34,9 +34,14 @@ def _constant_columns(features: Sequence[FeatureFacts]) -> list[Notice]:
     constant = [c.name for c in features if c.constant]
     if not constant:
         return []
-    more = len(constant) - _NAMES_SHOWN
-    names = ", ".join(constant[:_NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
-    return [Notice(code="constant_columns", text=f"These columns never vary and weigh exactly 0: {names}.")]
+    return [
+        Notice(code="constant_columns", text=f"These columns never vary and weigh exactly 0: {_and_more(constant)}.")
+    ]
+
+
+def _and_more(names: Sequence[str]) -> str:
+    more = len(names) - _NAMES_SHOWN
+    return ", ".join(names[:_NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _sample(settings: Settings, counts: Counts) -> list[Notice]:
@@ -79,6 +84,22 @@ def _classes(settings: Settings, explained: Explained) -> list[Notice]:
             text = f"Only {rows} explained {f'{one} is' if rows == 1 else f'{many} are'} predicted {name!r}: "
             notices.append(Notice(code="class_has_few_rows", text=text + "its ranking rests on little."))
     return notices
+
+
+def of_noise(classes: Sequence[ClassFacts]) -> list[Notice]:
+    """A notice where features that rank first cannot be told from columns that do nothing."""
+    found = {c.name: [s.feature for s in c.features if s.above_floor is False] for c in classes}
+    whole = found.pop(ALL_CLASSES, [])
+    found = {name: features for name, features in found.items() if features} or {ALL_CLASSES: whole}
+    named = [_and_more(features) if name == ALL_CLASSES else f"{name}: {_and_more(features)}"
+             for name, features in found.items() if features]  # fmt: skip
+    if not named:
+        return []
+    top = max(len(c.features) for c in classes)
+    left = len(named) - _NAMES_SHOWN
+    more = f"; and in {left} more classes" if left > 0 else ""
+    text = f"Among the first {top} features, these cannot be told from columns that do nothing: "
+    return [Notice(code="noise_floor", text=f"{text}{'; '.join(named[:_NAMES_SHOWN])}{more}.")]
 
 
 def of_pools(pools: PoolComparison, *, regression: bool) -> list[Notice]:

@@ -19,11 +19,13 @@ ALL_CLASSES: Final = "*"
 
 TABLES: Final[Mapping[str, tuple[str, ...]]] = {
     # from rank_low on there is no value where no interval was computed; ci is of the score that ranks; tied numbers the
-    # groups of features that follow each other and cannot be told apart
+    # groups of features that follow each other and cannot be told apart; floor is the ranking score's
+    # noise floor
     "importances": (
         "class", "level", "feature", "value", "rank", "share", "weighted", "positive", "negative", "sign_consistency",
         "support", "pick_importance", "average", "mean_absolute", "rank_low", "rank_high", "ci_low", "ci_high", "tied",
-        "share_low", "share_high", "weighted_low", "weighted_high", "se_rows", "se_pool", "debiased",
+        "share_low", "share_high", "weighted_low", "weighted_high", "se_rows", "se_pool", "debiased", "floor",
+        "above_floor",
     ),
     "explanations": ("row", "class", "feature", "value", "weight"),
     # vsi and csi hold no value where stability was not measured; trust is usable, low_fidelity or unstable
@@ -160,7 +162,8 @@ class Score(_Stored):
 
     `share` is the mean |w|/‖w‖₁ and `weighted` the mean w²/‖w‖₁ over the explanations that use it;
     `positive` + `negative` = `share` split by the sign of w; `sign_consistency` is |positive − negative| /
-    share, in [0, 1]; `support` counts those explanations; `pick_importance` is SP-LIME's √Σ|w|.
+    share, in [0, 1]; `support` counts those explanations; `pick_importance` is SP-LIME's √Σ|w|. `floor` is the score
+    that columns like it reach by noise alone, None where it was not measured (docs/explanation/noise-floor.md).
     """
 
     feature: str
@@ -184,6 +187,8 @@ class Score(_Stored):
     se_rows: float | None = None
     se_pool: float | None = None
     debiased: float | None = None
+    floor: float | None = None
+    above_floor: bool | None = None
 
 
 class ClassFacts(_Stored):

@@ -20,7 +20,7 @@ from limekiln.drivers import Driver, Inputs, Known, OneRow, Told, driver
 from limekiln.errors import InputError, RunError
 from limekiln.evidence import PoolComparison
 from limekiln.models import Model
-from limekiln.notices import of_pools, of_run
+from limekiln.notices import of_noise, of_pools, of_run
 from limekiln.record import Counts, DataFacts, MethodFacts, ModelFacts, Notice, Results
 from limekiln.sample import Sample, Strata
 from limekiln.settings import Settings
@@ -84,6 +84,7 @@ def _fire(
             tallies, inputs.model.classes, settings.aggregate.score, settings.aggregate.min_support
         )
         asked = _asked(settings, len(chosen.rows) / len(inputs.frame.features), bench.look)
+        ranked = importances.above(ranked, told.probes)
         ranked = certainty.measure(ranked, told.vocabulary, told.explanations, told.folds, asked)
     with bench.clock.stage("pick"):
         picks = summary.choose(explained, settings.pick.budget, per_class=settings.pick.per_class)
@@ -118,7 +119,7 @@ def _fire(
         accuracy=accuracy,
         classes=class_facts,
         picks=tuple(summary.pick_facts(explained, p, shown) for p in picks),
-        notices=tuple(notices + of_run(settings, counts, explained, told.features)),
+        notices=(*notices, *of_run(settings, counts, explained, told.features), *of_noise(class_facts)),
     )
     tables = summary.tables(explained, ranked, picks, failures, inputs.frame.keys)
     pictures = summary.pictures(explained, shown, told.concepts)

@@ -97,8 +97,7 @@ def select(m: Moments, method: Selection, k: int | None, z0: Array) -> Mask | No
     """
     if k is None or method == "none":
         return None
-    if method == "auto":
-        method = "forward_selection" if k <= _AUTO_FORWARD_UP_TO else "highest_weights"
+    method = _resolved(method, k)
     if method != "lasso_path" and k >= m.z_mean.shape[1]:
         return None
     if method == "forward_selection":
@@ -132,6 +131,53 @@ def fit(m: Moments, mask: Mask | None = None, ridge: float = RIDGE) -> Surrogate
     return Surrogate(coef, m.y_mean - np.einsum("bcd,bd->bc", coef, m.z_mean), r2)
 
 
+@dataclass(frozen=True)
+class Rival:
+    """What a further feature has to beat to be kept in one neighbourhood's local model.
+
+    Attributes:
+        fitted: the model whose residuals decide about it, B = C = 1.
+        method: how features are chosen; `none` keeps all.
+        least: the size, as the method sees it, of the least of the kept features.
+        worth: (d,) |z0| of the explained row.
+    """
+
+    fitted: Surrogate
+    method: Selection
+    least: float
+    worth: Array
+
+    def keeps(self, weights: Array, cross: Array) -> Mask:
+        """Which further features would be kept, (…, d), by their weights and covariances with the residual, (…, d)."""
+        if self.method == "none":
+            return np.ones(weights.shape, dtype=bool)
+        kept: Mask = _size(self.method, weights, cross, self.worth) >= self.least
+        return kept
+
+
+def rival(m: Moments, mask: Mask | None, method: Selection, k: int | None, z0: Array) -> Rival:
+    """How `select` (same arguments, with its `mask`) would judge a further feature; m of one neighbourhood and output.
+
+    Highest weights looks at the fit of all features and at |coef·z0|. Forward selection looks at the gain in explained
+    variance beside what is kept already, the lasso's path at the covariance with what is left to explain.
+    """
+    worth = np.abs(z0[0])
+    if mask is None or k is None or not mask.any():
+        return Rival(fit(m, mask), "none", 0.0, worth)
+    used, method = mask[0, 0], _resolved(method, k)
+    judged = fit(m, ridge=_SCREENING_RIDGE) if method == "highest_weights" else fit(m, mask)
+    coef = judged.coef[0, 0, used]
+    inverse = np.linalg.pinv(m.gram[0][np.ix_(used, used)], hermitian=True)
+    cross = coef / np.maximum(np.diagonal(inverse), np.finfo(float).tiny)
+    return Rival(judged, method, float(_size(method, coef, cross, worth[used]).min()), worth)
+
+
+def _size(method: Selection, weights: Array, cross: Array, worth: Array) -> Array:
+    if method == "highest_weights":
+        return np.abs(weights) * worth
+    return np.abs(cross) if method == "lasso_path" else np.abs(weights * cross)
+
+
 def standard_errors(m: Moments, fitted: Surrogate, ridge: float = RIDGE) -> Array:
     """Standard errors (B, C, d) of ridge coefficients, 0 where a feature was not used.
 
@@ -144,6 +190,12 @@ def standard_errors(m: Moments, fitted: Surrogate, ridge: float = RIDGE) -> Arra
     residual = np.where(m.y_square > 0, (1 - np.nan_to_num(fitted.r2)) * m.y_square, 0.0)
     variance = residual / np.maximum(m.weight - d - 1, 1.0)[:, None]
     return np.where(fitted.coef != 0, np.sqrt(np.maximum(variance[:, :, None] * spread[:, None, :], 0.0)), 0.0)
+
+
+def _resolved(method: Selection, k: int) -> Selection:
+    if method != "auto":
+        return method
+    return "forward_selection" if k <= _AUTO_FORWARD_UP_TO else "highest_weights"
 
 
 def _forward_selection(m: Moments, k: int) -> Mask:

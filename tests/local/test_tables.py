@@ -381,3 +381,32 @@ def test_a_row_that_is_refused_fails_once_for_all_its_outputs() -> None:
     none = local.explain_fresh(FreshJob(job.local, refusing, 50, 0, 0.05), replace(rows, labels=np.array([0, 1, 0, 1])))
     assert [f.row for f in none.failures] == [3, 4]
     assert (none.model_rows, none.refused, len(none.explanations.rows)) == (100, 100, 0)
+
+
+@pytest.mark.parametrize("fresh", [False, True], ids=["pooled", "fresh"])
+def test_probed_rows_have_probes_of_the_same_bits_in_any_batch(*, fresh: bool) -> None:
+    shared = pooled(table(), credit)
+    rows = pick(rows_of(shared.local.space, table(), credit), list(range(12)))
+    asked = replace(shared.local, probed=np.array([1, 4, 5, 11]))
+
+    def run(batch: Rows) -> local.Batch:
+        if fresh:
+            return local.explain_fresh(FreshJob(asked, Model(credit), 300, 5, 0.05), batch)
+        return local.explain_pooled(replace(shared, local=asked), batch)
+
+    whole, parts = run(rows), [run(part) for part in local.split(rows, 5)]
+    assert whole.probes is not None
+    assert whole.probes.support[:, 0].max() > 0
+    tallies = [p.probes for p in parts if p.probes is not None]
+    added = sum(tallies[1:], start=tallies[0])
+    for name in ("support", "share", "weighted"):
+        np.testing.assert_allclose(getattr(added, name), getattr(whole.probes, name), rtol=1e-12)
+    assert_same_bits(whole.explanations, run(replace(rows)).explanations)
+
+
+def test_a_pool_too_small_to_move_columns_in_has_no_probes() -> None:
+    job = pooled(table(), credit, M=30)
+    asked = replace(job, local=replace(job.local, probed=np.arange(5)))
+    batch = local.explain_pooled(asked, pick(rows_of(job.local.space, table(), credit), list(range(5))))
+    assert batch.probes is not None
+    assert not batch.probes.support.any()

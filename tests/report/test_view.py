@@ -1,6 +1,9 @@
 from dataclasses import replace
 
-from limekiln.record import Fidelity, RunRecord
+import numpy as np
+import pandas as pd
+
+from limekiln.record import Fidelity, RunRecord, Score
 from limekiln.report import provenance, view
 from limekiln.report.names import Name
 from limekiln.report.picks import Picks
@@ -126,13 +129,12 @@ def test_every_picked_row_says_why() -> None:
 
 def test_intervals_are_drawn_where_they_were_computed() -> None:
     record = sample.houses()
-    assert not view.build(record).importances.has_intervals
+    assert not any(r.interval for r in view.build(record).importances.classes[0].features)
     table = record.tables["importances"].copy()
     table["ci_low"] = (table["weighted"] * 0.9).astype("Float64")
     table["ci_high"] = (table["weighted"] * 1.1).astype("Float64")
     made = view.build(replace(record, tables={**record.tables, "importances": table})).importances
-    assert made.has_intervals
-    assert all(r.bar.whisker for r in made.classes[0].features)
+    assert all(r.interval and r.bar.whisker for r in made.classes[0].features)
 
 
 def test_the_prose_neither_claims_causes_nor_compliance() -> None:
@@ -157,3 +159,53 @@ def test_the_rerun_command_carries_the_overrides_and_a_run_from_python_has_none(
     assert commands["the whole run again"] == "limekiln run config.yaml --set 'model.version=a b'"
     from_python = record.manifest.model_copy(update={"config_file": ""})
     assert provenance.build(replace(record, manifest=from_python)).commands == ()
+
+
+def with_floors(record: RunRecord, noise: set[str]) -> RunRecord:
+    """Every feature with a floor: three times the scores of noise, a tenth of the others'."""
+    results, table = record.results, record.tables["importances"].copy()
+    weighted = table["weighted"].to_numpy()
+    below = table["feature"].isin(noise).to_numpy()
+    level = (table["level"] == "feature").to_numpy()
+    table["floor"] = pd.array(np.where(level, weighted * np.where(below, 3.0, 0.1), np.nan), dtype="Float64")
+    table["above_floor"] = pd.array((~below).tolist(), dtype="boolean")
+    table.loc[~level, "above_floor"] = pd.NA
+
+    def marked(s: Score) -> Score:
+        low = s.feature in noise
+        return s.model_copy(update={"floor": s.weighted * (3.0 if low else 0.1), "above_floor": not low})
+
+    classes = tuple(c.model_copy(update={"features": tuple(map(marked, c.features))}) for c in results.classes)
+    changed = results.model_copy(update={"classes": classes})
+    return replace(record, results=changed, tables={**record.tables, "importances": table})
+
+
+def test_features_that_are_noise_are_marked_and_named_but_lead_no_sentence() -> None:
+    record = sample.credit()
+    first = record.results.classes[0].features[0].feature
+    made = view.build(with_floors(record, {first, "telephone"}))
+    section = made.importances.classes[0]
+    marked = [r.feature.short for r in section.features if r.noise]
+    assert marked == [first]
+    assert section.noise.startswith("\N{DOUBLE DAGGER} No higher than columns drawn like it")
+    told = section.sure[-1].text
+    which = "2 of 20 features cannot be told from columns that do nothing (\N{DOUBLE DAGGER})"
+    assert told == f"{which}: {first} and telephone."
+    assert first not in made.cover.verdict.text
+    assert first not in section.intro.text
+    assert "\N{DOUBLE DAGGER} no higher than noise" in made.cover.picture.note
+    assert any(label == "Noise." for label, _ in made.method.steps)
+    assert all(r.noise for s in made.importances.classes for r in s.values if r.feature.short == first)
+
+
+def test_where_all_of_the_first_are_noise_the_verdict_says_so() -> None:
+    record = sample.credit()
+    everything = {s.feature for c in record.results.classes for s in c.features}
+    made = view.build(with_floors(record, everything))
+    assert made.cover.verdict.text.endswith("no feature that ranks first can be told from columns that do nothing.")
+
+
+def test_a_run_without_floors_says_nothing_of_noise() -> None:
+    made = view.build(sample.credit())
+    assert not any(s.noise for s in made.importances.classes)
+    assert not any(label == "Noise." for label, _ in made.method.steps)

@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 
 from limekiln import matrix, sample, shapley, summary
+from limekiln.aggregate.floor import ProbeTally
 from limekiln.bench import Bench
 from limekiln.domains.tabular import data_pool
 from limekiln.domains.tabular import space as spaces
@@ -40,6 +41,12 @@ from limekiln.values import Array, Failure, Index, concatenate
 ROWS_A_PREDICTION: Final = 4096
 """Rows of the data predicted at once; a constant, since a model's last bits may depend on it."""
 
+PROBED: Final = 1000
+"""Rows that are explained with probes, shared out among the outputs; 10 to 100 for each."""
+
+_PROBED_EACH: Final = 100
+_PROBED_LEAST: Final = 10
+_NO_ROWS: Final[Index] = np.empty(0, dtype=np.int64)
 _POOLED_BATCH: Final = 128
 _FRESH_BATCH: Final = 8
 
@@ -82,6 +89,7 @@ class TableDriver:
             failures=tuple(failed.values()),
             refused=pool_refused + sum(o.refused for o in outcomes),
             folds=sum((o.folds for o in outcomes[1:]), start=outcomes[0].folds),
+            probes=_sum([o.probes for o in outcomes if o.probes is not None]),
             compare=self._pools(batch, pool).compare if self.settings.explain.compare_pools else None,
             width=self._local().width,
             features=summary.feature_facts(self.space, self.inputs.frame.features),
@@ -95,7 +103,7 @@ class TableDriver:
                 pieces = local_shapley.split(self._table(batch), _FRESH_BATCH)
                 outcomes = self.bench.map("explain", local_shapley.explain_shapley, game, pieces)
             return outcomes, None, game.background.refused
-        job, refused = self._job()
+        job, refused = self._job(_probed(batch))
         with self.bench.clock.stage("explain"):
             if isinstance(job, PooledJob):
                 outcomes = self.bench.map("explain", explain_pooled, job, split(batch, _POOLED_BATCH))
@@ -165,14 +173,14 @@ class TableDriver:
             labels=labels,
         )
 
-    def _local(self) -> Local:
+    def _local(self, probed: Index = _NO_ROWS) -> Local:
         e = self.settings.explain
         width = e.kernel_width or default_width(len(self.space.columns))
-        return Local(space=self.space, width=width, selection=e.selection, features=e.features)
+        return Local(space=self.space, width=width, selection=e.selection, features=e.features, probed=probed)
 
-    def _job(self) -> tuple[PooledJob | FreshJob, int]:
+    def _job(self, probed: Index = _NO_ROWS) -> tuple[PooledJob | FreshJob, int]:
         """What a batch needs, and how many perturbed rows of the pool the model refused."""
-        local, seed, n = self._local(), self.settings.sample.seed, self.settings.perturbations
+        local, seed, n = self._local(probed), self.settings.sample.seed, self.settings.perturbations
         allowed = self.settings.explain.max_failed_fraction
         if self.settings.pool == "none":
             return FreshJob(local, self.inputs.ref, n, seed, allowed), 0
@@ -199,6 +207,21 @@ class TableDriver:
                     f"({allowed:g}); the first reason: {reason}.{hint}"
                 )
             return PooledJob(local, join_pool(self.space, parts)), refused
+
+
+def _probed(batch: Rows) -> Index:
+    """Positions of the rows that get probes: of each output the first by their keys, which are as good as random."""
+    labels = np.unique(batch.labels)
+    few = min(_PROBED_EACH, max(_PROBED_LEAST, PROBED // len(labels)))
+    found = []
+    for label in labels:
+        mine = np.flatnonzero(batch.labels == label)
+        found.append(batch.rows[mine[np.argsort(batch.keys[mine], kind="stable")[:few]]])
+    return np.unique(np.concatenate(found))
+
+
+def _sum(tallies: list[ProbeTally]) -> ProbeTally | None:
+    return sum(tallies[1:], start=tallies[0]) if tallies else None
 
 
 def _space(inputs: Inputs, settings: Settings) -> Space:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from limekiln.aggregate.floor import ProbeTally
 from limekiln.aggregate.folds import FoldTally
 from limekiln.data.frame import Frame
 from limekiln.evidence import PoolComparison
@@ -51,6 +52,7 @@ class Told:
         illustrate: shows the explained row at a position of `explanations`.
         concepts: pictures of the features, where they are concepts.
         folds: tallies of the explanations as folds of the perturbations are left out; None where they have none.
+        probes: tallies of probes beside the features of some rows; None where there are none.
         compare: whether perturbed rows show what real ones get, or why that is not known; None where nobody asks.
     """
 
@@ -67,6 +69,7 @@ class Told:
     illustrate: Callable[[int], Illustration] | None = None
     concepts: Mapping[str, Sequence[bytes]] = field(default_factory=dict)
     folds: FoldTally | None = None
+    probes: ProbeTally | None = None
     compare: Callable[[Known], PoolComparison | Notice] | None = None
 
 

@@ -1,14 +1,16 @@
 """A batch of rows to local explanations: the functions that the fan-out calls, over values it can send."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from limekiln import stability, surrogate
-from limekiln.aggregate import folds
+from limekiln.aggregate import floor, folds
+from limekiln.aggregate.floor import ProbeTally
 from limekiln.aggregate.folds import FOLDS, FoldTally
 from limekiln.domains.tabular import pool as pools
+from limekiln.domains.tabular import probes
 from limekiln.domains.tabular import space as spaces
 from limekiln.domains.tabular.pool import Pool
 from limekiln.domains.tabular.space import Perturbed, Space
@@ -45,12 +47,18 @@ class Rows:
 
 @dataclass(frozen=True)
 class Local:
-    """How a neighbourhood becomes a surrogate: kernel width, and which features it keeps."""
+    """How a neighbourhood becomes a surrogate: kernel width, and which features it keeps.
+
+    Attributes:
+        probed: positions in the data of the rows that are explained with probes beside their features; none where
+            nobody asks for the noise floor.
+    """
 
     space: Space
     width: float
     selection: Selection
     features: int | None
+    probed: Index = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
 
 @dataclass(frozen=True)
@@ -104,7 +112,8 @@ class PredictedPart:
 class Batch:
     """The outcome of a batch: explanations, failures, and how many rows the model was asked for and refused.
 
-    `folds` tallies the explanations as folds of the perturbations are left out.
+    `folds` tallies the explanations as folds of the perturbations are left out, `probes` those of probed rows; None
+    where the method has no probes.
     """
 
     explanations: LocalExplanations
@@ -112,11 +121,15 @@ class Batch:
     failures: tuple[Failure, ...]
     model_rows: int
     refused: int = 0
+    probes: ProbeTally | None = None
 
 
 @dataclass(frozen=True)
 class _Fits:
-    """One row's surrogates: weights (d,), and those without each fold (G, d) and from each half alone (2, d)."""
+    """One row's surrogates: weights (d,), and those without each fold (G, d) and from each half alone (2, d).
+
+    `probes` are the weights (R, d) of each feature's probes; None where the row has none.
+    """
 
     weights: Array
     intercept: float
@@ -126,6 +139,7 @@ class _Fits:
     halves: Array
     vsi: float
     csi: float
+    probes: Array | None
 
 
 def predict_batch(model: Predictor, frame: pd.DataFrame) -> Outputs:
@@ -164,7 +178,7 @@ def explain_pooled(job: PooledJob, batch: Rows) -> Batch:
     for alike in _alike(job.local.space, batch):
         raw = _raw(job.local, job.pool, batch, alike[0], int(batch.labels[alike[0]]))
         for i in alike:
-            fits[i] = _fits(job.local, take(batch, np.array([i])), raw, job.pool.offset[batch.labels[i]])
+            fits[i] = _fits(job.local, job.pool, take(batch, np.array([i])), raw)
     return _batch(batch, [f for f in fits if f is not None], (), 0, 0)
 
 
@@ -194,7 +208,7 @@ def explain_fresh(job: FreshJob, batch: Rows) -> Batch:
             continue
         label = int(batch.labels[i])
         raw = _raw(job.local, own, batch, i, label)
-        fits.append(_fits(job.local, take(batch, np.array([i])), raw, own.offset[label]))
+        fits.append(_fits(job.local, own, take(batch, np.array([i])), raw))
         kept.append(i)
     rows = take(batch, np.array(kept, dtype=np.int64))
     return _batch(rows, fits, tuple(failures), job.perturbations * drawn, refused)
@@ -225,15 +239,17 @@ def _alike(space: Space, batch: Rows) -> list[list[int]]:
     return list(groups.values())
 
 
-def _fits(local: Local, row: Rows, raw: Array, offset: float) -> _Fits:
+def _fits(local: Local, pool: Pool, row: Rows, raw: Array) -> _Fits:
     """One row's surrogates from its moments over the folds (G, p, p): from all, without each fold, from parts alone."""
+    offset = pool.offset[row.labels[0]]
     whole = raw.sum(axis=0)
     quarters, halves = (raw.reshape(n, -1, *whole.shape).sum(axis=1) for n in (_REPEATS, 2))
     every = np.concatenate([whole[None], whole - raw, quarters, halves])
     alike = take(row, np.zeros(len(every), dtype=np.int64))
     own = _own(local, alike, every)
     m = _moments(every, own, alike.predicted[:, alike.labels[:1]] - offset)
-    fitted = surrogate.fit(m, surrogate.select(m, local.selection, local.features, own))
+    kept = surrogate.select(m, local.selection, local.features, own)
+    fitted = surrogate.fit(m, kept)
     coef = fitted.coef[:, 0]
     parts = slice(1 + len(raw), 1 + len(raw) + _REPEATS)
     error = surrogate.standard_errors(m, fitted)[parts, 0]
@@ -246,7 +262,33 @@ def _fits(local: Local, row: Rows, raw: Array, offset: float) -> _Fits:
         halves=coef[parts.stop :],
         vsi=stability.variables(coef[parts]),
         csi=stability.coefficients(coef[parts], error),
+        probes=_probes(local, pool, row, raw) if np.isin(row.rows[0], local.probed) else None,
     )
+
+
+def _probes(local: Local, pool: Pool, row: Rows, raw: Array) -> Array | None:
+    """Weights (R, d) of the probes of one row's features, 0 where selection would not keep one; None in a tiny pool."""
+    if not probes.measurable(pool):
+        return None
+    whole = raw.sum(axis=0)[None]
+    own = _own(local, row, whole)
+    label = int(row.labels[0])
+    output = row.predicted[:, label : label + 1] - pool.offset[label]
+    m = _moments(whole, own, output)
+    mask = surrogate.select(m, local.selection, local.features, own)
+    rival = surrogate.rival(m, mask, local.selection, local.features, own)
+    fitted = rival.fitted
+    seen = probes.Seen(
+        codes=row.codes[0],
+        numbers=row.numbers[0],
+        own=own[0],
+        label=label,
+        output=float(output[0, 0]),
+        coef=fitted.coef[0, 0],
+        intercept=float(fitted.intercept[0, 0]),
+    )
+    found = probes.probe(pool, local.space, seen, local.width)
+    return np.where(rival.keeps(found.weights, found.cross), found.weights, 0.0)
 
 
 def _batch(rows: Rows, fits: list[_Fits], failures: tuple[Failure, ...], model_rows: int, refused: int) -> Batch:
@@ -272,7 +314,10 @@ def _batch(rows: Rows, fits: list[_Fits], failures: tuple[Failure, ...], model_r
     tallied = folds.tally(
         stacked("without", FOLDS, d), stacked("halves", 2, d), weights, rows.labels, rows.predicted.shape[1]
     )
-    return Batch(explained, tallied, failures, model_rows, refused)
+    probed = np.array([i for i, f in enumerate(fits) if f.probes is not None], dtype=np.int64)
+    shadows = np.array([fits[i].probes for i in probed], dtype=np.float64).reshape(len(probed), probes.PROBES, d)
+    floors = floor.tally(shadows, weights[probed], rows.labels[probed], rows.predicted.shape[1])
+    return Batch(explained, tallied, failures, model_rows, refused, floors)
 
 
 def _own(local: Local, batch: Rows, raw: Array) -> Array:

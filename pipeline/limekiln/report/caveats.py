@@ -138,6 +138,11 @@ def glossary(says: Voice) -> tuple[tuple[str, str], ...]:
         ("Interval", f"Under a score: where it could lie, had other {rows} been taken or drawn; so under a rank."),
         *((("Key", key),) if says.tabular else ()),
         ("Local model, surrogate", f"A linear model fitted to the model's output around one {row}."),
+        *(
+            (("Noise floor", "What columns that do nothing score by chance; a feature below it is grey, marked ‡."),)
+            if says.tabular
+            else ()
+        ),
         ("NormLIME", "An average of local weights, normalised within each explanation, for each class."),
         ("Score", f"What ranks the {many}: the weighted score (mean of w²/‖w‖₁) or the share, as section 2 says."),
         ("Share", f"The mean part of an explanation's weights, signs set aside, that a {one} takes where it is used."),

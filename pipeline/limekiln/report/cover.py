@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, replace
 
 from limekiln.record import ALL_CLASSES, ClassFacts, Pick, Results, RunRecord, Score
-from limekiln.report import certainty, images, picture, planes, pools
+from limekiln.report import certainty, floor, images, picture, planes, pools
 from limekiln.report.names import Name, Sentence, between, join, name, say
 from limekiln.report.picture import Picture
 from limekiln.report.ranking import used
@@ -124,13 +124,15 @@ def _lines(text: str, room: int) -> int:
 def verdict(results: Results, says: Voice) -> Sentence:
     """The one sentence to take away: what weighs most in the explanations."""
     facts = next((c for c in reading_order(results) if c.rows), None)
-    whole = used(facts.features) if facts else ()
-    if facts is None or not results.counts.explained or not whole:
+    whole = floor.told(facts.features) if facts else ()
+    if facts is None or not results.counts.explained or not used(facts.features):
         return say(f"No {says.row.one} could be explained, so this run says nothing about the model.")
     rows = results.counts.explained
     over = f"In the one {says.row.one} explained" if rows == 1 else f"Over the {says.row.count(rows)} explained"
-    if says.several:
+    if says.several and any(floor.told(c.features) for c in results.classes):
         return say(f"{over}, ", *_of_each(results))
+    if not whole:
+        return say(f"{over}, no {says.feature.one} that ranks first can be told from columns that do nothing.")
     tops = join(tuple(name(s.feature, _NAME) for s in whole[:_FOUND]))
     what = "the output of the model" if says.regression else "the class that the model predicts"
     return say(f"{over}, ", *tops, f" {_weigh(whole[:_FOUND])} most in explaining {what}.")
@@ -139,11 +141,11 @@ def verdict(results: Results, says: Voice) -> Sentence:
 def _of_each(results: Results) -> tuple[str | Name, ...]:
     """The heaviest feature of each of the first few values."""
     parts: list[str | Name] = []
-    classes = [c for c in reading_order(results) if used(c.features)]
+    classes = [c for c in reading_order(results) if floor.told(c.features)]
     for i, c in enumerate(classes[:_CLASSES_NAMED]):
         glue = "" if i == 0 else " and " if i == len(classes) - 1 else ", "
         weighs = " weighs most in explaining " if i == 0 else " in explaining "
-        parts += [glue, name(used(c.features)[0].feature, _NAME), weighs, class_name(c.name, _NAME)]
+        parts += [glue, name(floor.told(c.features)[0].feature, _NAME), weighs, class_name(c.name, _NAME)]
     return (*parts, ".")
 
 
@@ -250,7 +252,10 @@ def _found(facts: ClassFacts, says: Voice) -> Found:
     if not facts.rows or not facts.features:
         nothing = f"no explained {says.row.one} is predicted so; nothing can be said."
         return Found(class_name(facts.name, _NAME), rows, say(nothing))
-    tops = used(facts.features)[:_FOUND]
+    tops = floor.told(facts.features)[:_FOUND]
+    if not tops:
+        nothing = f"no {says.feature.one} that ranks first can be told from noise."
+        return Found(class_name(facts.name, _NAME), rows, say(nothing))
     names = tuple(name(score.feature, _NAME) for score in tops)
     parts: list[str | Name] = []
     for i, (score, called) in enumerate(zip(tops, names, strict=True)):

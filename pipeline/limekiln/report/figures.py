@@ -14,6 +14,7 @@ from limekiln.report.words import MINUS, percent
 Sign = Literal["for", "against"]
 BAR_HEIGHT = 11
 _HATCH_STEP = 4
+_SEEN = 1.5  # a floor nearer to the axis cannot be told from it
 _LIGHT, _DEEP = (0xF2, 0xF6, 0xFA), (0x00, 0x5B, 0x94)
 _MIDDLE, _OPPOSED = (0xF7, 0xF7, 0xF5), (0xB0, 0x45, 0x00)
 _EQUAL_CONTRAST = 0.1791  # the luminance at which black and white text read equally well, 4.58:1
@@ -33,7 +34,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Bar:
-    """One bar of a table row: its marks, the zero line, and an interval's whisker where one was computed."""
+    """One bar of a table row: its marks, the zero line, and an interval's whisker and a noise floor where known."""
 
     title: str
     width: float
@@ -41,6 +42,7 @@ class Bar:
     zero: float
     marks: tuple[Mark, ...]
     whisker: tuple[float, float] | None
+    floor: float | None = None
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,7 @@ def stacked_bar(
     negative: float,
     top: float,
     interval: tuple[float, float] | None = None,
+    floor: float | None = None,
     width: float = 150,
     whole: bool = True,
 ) -> Bar:
@@ -134,7 +137,8 @@ def stacked_bar(
     length = max(0.0, score) * scale
     marks = _split(length, positive, negative, y=0, height=BAR_HEIGHT)
     whisker = None if interval is None else (_r(max(0.0, interval[0]) * scale), _r(min(width, interval[1] * scale)))
-    return Bar(title, width if whole else max(1, _r(length)), BAR_HEIGHT, 0, marks, whisker)
+    reached = None if floor is None or floor * scale < _SEEN else _r(min(width, floor * scale))
+    return Bar(title, width if whole else max(1, _r(length)), BAR_HEIGHT, 0, marks, whisker, reached)
 
 
 def diverging_bar(title: str, weight: float, *, reach: float, width: float = 150) -> Bar:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from limekiln.record import ALL_CLASSES, ClassFacts, Results, RunRecord, Score
-from limekiln.report import certainty, images, planes, texts, vocabulary
+from limekiln.report import certainty, floor, images, planes, texts, vocabulary
 from limekiln.report.figures import Bar, stacked_bar
 from limekiln.report.heat import Heat, draw
 from limekiln.report.images import Image
@@ -44,6 +44,7 @@ class ScoreRow:
     consistency: str
     support: str
     supported: bool
+    noise: str = ""
     patches: tuple[Image, ...] = ()
 
 
@@ -66,6 +67,7 @@ class ClassSection:
     values: tuple[ScoreRow, ...]
     values_more: str
     weak: str
+    noise: str
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,6 @@ class Importances:
     legend_against: str
     classes: tuple[ClassSection, ...]
     classes_more: str
-    has_intervals: bool
     scale: Scale | None
     atlas: tuple[Image, ...]
     heat: Heat
@@ -95,7 +96,8 @@ def build(record: RunRecord) -> Importances:
     classes = reading_order(results)
     shown = _most_rows(classes)
     intervals = _intervals(table)
-    ink = _Ink(results, says, intervals, images.concepts(record))
+    noise = floor.noise(table)
+    ink = _Ink(results, says, intervals, images.concepts(record), noise)
     limit = _VALUES if len(classes) <= _MANY else _VALUES_OF_MANY
     layout, net = results.data.layout, planes.net_shares(table)
     end = planes.reach(layout, net, [c.name for c in shown]) if layout else 0.0
@@ -111,7 +113,7 @@ def build(record: RunRecord) -> Importances:
             title=class_name(c.name),
             unit=says.axis(c.name) if results.method.score == "weighted" else Name(""),
             intro=_intro(c, says),
-            sure=certainty.verdict(c, results, says) if found else (),
+            sure=_sure(c, results, says, noise.get(c.name, ())) if found else (),
             map=planes.draw(layout, net, c.name, end, says) if layout and found else None,
             words=vocabulary.build(table, c, results, says, carried) if says.domain == "text" and found else None,
             features=_rows(c, used(c.features), feature_top, ink),
@@ -119,6 +121,7 @@ def build(record: RunRecord) -> Importances:
             values=_rows(c, used(c.values)[:limit], value_top, ink),
             values_more=_more_values(_count(table, c.name, "value") - len(used(c.values)[:limit])),
             weak=_weak(c, results),
+            noise=floor.footnote(says) if _marked(c, noise.get(c.name, ()), limit) else "",
         )
 
     sections = tuple(section(i, c) for i, c in enumerate(shown, start=1))
@@ -134,7 +137,6 @@ def build(record: RunRecord) -> Importances:
         legend_against="lowers the value" if says.regression else "against the class",
         classes=sections,
         classes_more=_classes_more(len(classes) - len(shown), without_rows(results)),
-        has_intervals=bool(intervals),
         scale=planes.scale(end) if end > 0 else None,
         atlas=tuple(patches.values()),
         heat=draw(table, shown, says),
@@ -195,7 +197,7 @@ def _intro(facts: ClassFacts, says: Voice) -> Sentence:
         first = f"{rows} explained."
     else:
         first = f"{rows} predicted so."
-    tops = tuple(name(s.feature) for s in used(facts.features)[:3])
+    tops = tuple(name(s.feature) for s in floor.told(facts.features)[:3])
     led: tuple[str | Name, ...] = (" They rest most on ", *join(tops), ".") if tops else ()
     fidelity = facts.fidelity
     if fidelity.median is None:
@@ -213,11 +215,24 @@ class _Ink:
     says: Voice
     intervals: Intervals
     concepts: Mapping[str, tuple[Image, ...]]
+    noise: floor.Noise
+
+
+def _sure(facts: ClassFacts, results: Results, says: Voice, noise: Sequence[str]) -> tuple[Sentence, ...]:
+    """What is sure about a class's ranking, and which of its features are noise."""
+    of_noise = floor.of_class(noise, facts.n_features, says)
+    return (*certainty.verdict(facts, results, says), *(() if of_noise is None else (of_noise,)))
+
+
+def _marked(facts: ClassFacts, noise: Sequence[str], limit: int) -> bool:
+    shown = {s.feature for s in (*used(facts.features), *used(facts.values)[:limit])}
+    return not shown.isdisjoint(noise)
 
 
 def _rows(facts: ClassFacts, scores: Sequence[Score], top: float, ink: _Ink) -> tuple[ScoreRow, ...]:
     results, says, intervals = ink.results, ink.says, ink.intervals
     places = decimals(score_of(s, results) for s in scores)
+    noise = set(ink.noise.get(facts.name, ()))
     rows = []
     for s in scores:
         level = "feature" if s.value is None else "value"
@@ -237,6 +252,7 @@ def _rows(facts: ClassFacts, scores: Sequence[Score], top: float, ink: _Ink) -> 
                     negative=s.negative,
                     top=top,
                     interval=interval,
+                    floor=s.floor,
                 ),
                 score=value,
                 interval=printed,
@@ -246,6 +262,7 @@ def _rows(facts: ClassFacts, scores: Sequence[Score], top: float, ink: _Ink) -> 
                 support=f"{s.support:,}",
                 supported=s.supported,
                 patches=ink.concepts.get(s.feature, ()) if s.value is None else (),
+                noise=floor.MARK if s.feature in noise else "",
             )
         )
     return tuple(rows)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from limekiln.record import DataFacts, MethodFacts, Results, RunRecord
-from limekiln.report import caveats, certainty
+from limekiln.report import caveats, certainty, floor
 from limekiln.report.names import Name, Sentence, name, say
 from limekiln.report.voice import Voice, voice
 from limekiln.report.words import NONE, count, number, percent, plural
@@ -108,6 +108,7 @@ def _steps(results: Results, says: Voice) -> tuple[tuple[str, Sentence], ...]:
             ),
         ),
         ("Certainty.", say(certainty.method(results, says))),
+        *((("Noise.", say(noise)),) if (noise := floor.method(results)) else ()),
         (
             "Representatives.",
             say(

@@ -3,12 +3,12 @@
 Where features lie in a plane, it shows the classes' heat maps instead.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from limekiln.record import ALL_CLASSES, ClassFacts, Layout, Results
-from limekiln.report import planes
+from limekiln.record import ALL_CLASSES, ClassFacts, Layout, Results, Score
+from limekiln.report import floor, planes
 from limekiln.report.figures import Bar, stacked_bar
 from limekiln.report.images import Image
 from limekiln.report.names import Name, name
@@ -38,6 +38,7 @@ class PanelBar:
     bar: Bar
     score: str
     patches: tuple[Image, ...] = ()
+    noise: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def draw(
     whole = [s for part in scores.values() for s in part]
     return Picture(
         title="What the explanations rest on" if says.regression else "What the explanations of each class rest on",
-        note=_note(says, [c.name for c in drawn]),
+        note=_note(says, [c.name for c in drawn]) + _noise(s for c in drawn for s in used(c.features)[:rows]),
         panels=tuple(
             Panel(
                 class_name(c.name, _NAME[len(drawn)]),
@@ -120,9 +121,14 @@ def _bars(
             ),
             score(score_of(s, results), places),
             concepts.get(s.feature, ())[:_PATCHES],
+            floor.MARK if s.above_floor is False else "",
         )
         for s in used(facts.features)
     )
+
+
+def _noise(drawn: Iterable[Score]) -> str:
+    return f" {floor.MARK} no higher than noise." if any(s.above_floor is False for s in drawn) else ""
 
 
 def _places(panels: Sequence[Sequence[float]]) -> int:
