@@ -119,7 +119,7 @@ def _fire(
         accuracy=accuracy,
         classes=class_facts,
         picks=tuple(summary.pick_facts(explained, p, shown) for p in picks),
-        notices=(*notices, *of_run(settings, counts, explained, told.features), *of_noise(class_facts)),
+        notices=(*notices, *of_noise(class_facts), *of_run(settings, counts, explained, told.features)),
     )
     tables = summary.tables(explained, ranked, picks, failures, inputs.frame.keys)
     pictures = summary.pictures(explained, shown, told.concepts)
