@@ -17,6 +17,7 @@ from limekiln import config
 from limekiln.config_errors import LATER_KEYS
 from limekiln.errors import ConfigError
 from limekiln.settings import CsvSource, Settings, SkopsModel
+from limekiln.settings.gates import LATER_RULES
 from limekiln.yaml_tree import YamlProblem, read
 
 SMALL = """\
@@ -188,6 +189,65 @@ def test_messages_of_single_values(added: str, message: str) -> None:
 )
 def test_a_model_source_is_explained_by_its_kind(source: str, message: str) -> None:
     assert refused(SMALL.replace("{kind: skops, path: m.skops}", source)) == f"config.yaml:{message}"
+
+
+@pytest.mark.parametrize(
+    ("gates", "message"),
+    [
+        (
+            "[{rule: pool_agrees}]",
+            '16: gates[0].rule: expected "pools_agree", got "pool_agrees"; did you mean "pools_agree"?',
+        ),
+        ("[{rule: {a: b}}]", '16: gates[0].rule: expected "pools_agree", got keys and values'),
+        ("[{allow_suspicious: true}]", '9: gates[0].rule: missing; expected "pools_agree"'),
+        ("[pools_agree]", '9: gates[0]: expected keys such as rule, got "pools_agree"; write {rule: pools_agree}'),
+        ("[7]", "9: gates[0]: expected keys such as rule, got 7"),
+        (
+            "pools_agree",
+            (
+                '8: gates: expected a list of entries with keys such as rule, got "pools_agree"; '
+                "write [{rule: pools_agree}]"
+            ),
+        ),
+        ("strict", '8: gates: expected a list of entries with keys such as rule, got "strict"'),
+        ("[{rule: pools_agree, allow: true}]", "29: gates[0].allow: unknown key; expected allow_suspicious or rule"),
+        (
+            "[{rule: pools_agree, allow_suspicious: 1}]",
+            "47: gates[0].allow_suspicious: expected true or false, got 1",
+        ),
+        ("[{rule: pools_agree}, {rule: pools_agree}]", "30: gates[1]: the same gate as gates[0]; remove one of them"),
+    ],
+)
+def test_a_gate_that_is_wrong_is_named_with_its_place(gates: str, message: str) -> None:
+    assert refused(f"{SMALL}gates: {gates}\n") == f"config.yaml:6:{message}"
+
+
+@pytest.mark.parametrize("rule", sorted(LATER_RULES))
+def test_rules_of_later_versions_are_told_from_unknown_ones(rule: str) -> None:
+    told = refused(f"{SMALL}gates:\n  - rule: {rule}\n    feature: x\n")
+    assert (
+        told
+        == f'config.yaml:7:11: gates[0].rule: "{rule}" is not available in this version of limekiln; remove this gate'
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["explain.compare_pools=false"], '"pools_agree" needs explain.compare_pools: true, which does the comparing'),
+        (["data.domain=text", "data.column=words"], '"pools_agree" is for tables; data.domain is text'),
+    ],
+)
+def test_a_gate_that_nothing_could_judge_is_refused(options: list[str], message: str) -> None:
+    text = f"{SMALL}gates:\n  - {{rule: pools_agree, allow_suspicious: true}}\n"
+    assert refused(text, *options) == f"config.yaml:7:12: gates[0].rule: {message}"
+
+
+def test_gates_may_come_from_an_option_and_none_are_asked_for_by_default() -> None:
+    assert load(SMALL).settings.gates == ()
+    (gate,) = load(SMALL, "gates=[{rule: pools_agree}]").settings.gates
+    assert (gate.rule, gate.allow_suspicious) == ("pools_agree", False)
+    assert config.from_mapping(load(SMALL, "gates=[{rule: pools_agree}]").settings, Path()).settings.gates == (gate,)
 
 
 @pytest.mark.parametrize("key", sorted(LATER_KEYS))

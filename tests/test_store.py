@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
+from gate_cases import FAILED, PASSED, UNDECIDED
 from limekiln import store
 from limekiln.errors import InputError, RunError
+from report import sample_record as sample
 
 
 @pytest.mark.parametrize(
@@ -125,3 +127,21 @@ def test_texts_that_utf8_lacks_are_written_escaped(tmp_path: Path) -> None:
 def test_csv_headers_and_cells_are_guarded_and_numbers_are_not() -> None:
     frame = pd.DataFrame({"=x": ["=1", "b"], "n": [-1.5, 2.0]})
     assert store.to_csv(frame) == "'=x,n\n'=1,-1.5\nb,2.0\n"
+
+
+def test_gates_get_two_files_of_their_own_and_a_config_without_gates_none(tmp_path: Path) -> None:
+    record = sample.credit()
+    store.write_results(tmp_path, record.results, record.tables)
+    assert not list(tmp_path.glob("gates*"))
+    given = record.results.model_copy(update={"gates": (PASSED, UNDECIDED, FAILED)})
+    store.write_results(tmp_path, given, record.tables)
+    document = json.loads((tmp_path / "gates.json").read_bytes())
+    assert (document["verdict"], document["schema_number"]) == ("fail", 1)
+    assert document["gates"] == json.loads((tmp_path / "results.json").read_bytes())["gates"]
+    assert [(g["value"], g["threshold"], g["verdict"]) for g in document["gates"]] == [
+        (0.25, 0.3, "pass"),
+        (None, 0.2, "undecided"),
+        (0.25, 0.2, "fail"),
+    ]
+    assert (tmp_path / "gates.junit.xml").read_text("utf-8").startswith("<?xml")
+    assert {"gates.json", "gates.junit.xml"} <= set(store.hashes(tmp_path))

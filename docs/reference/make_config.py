@@ -31,9 +31,28 @@ def markdown() -> str:
     for name, section in sections.items():
         lines += [f"## {name}", "", _sentence(section["description"]), ""]
         lines += _section(section, name, root)
-    plain = {name: key for name, key in root["properties"].items() if name not in sections}
+    lists = {name: key for name, key in root["properties"].items() if _kinds(key.get("items", {}), root)}
+    for name, key in lists.items():
+        lines += list(_list(name, key, root))
+    plain = {name: key for name, key in root["properties"].items() if name not in {*sections, *lists}}
     lines += ["## At the top level", "", *_table(plain, root["required"], root)]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _list(name: str, key: Schema, root: Schema) -> Iterator[str]:
+    """A list of sections of several kinds, such as the gates."""
+    kind = key["items"]["discriminator"]["propertyName"]
+    yield from (
+        f"## {name}",
+        "",
+        f"{_sentence(key['description'])} A list; each entry has a `{kind}`, and is one of:",
+        "",
+    )
+    for variant in _kinds(key["items"], root):
+        called = variant["properties"][kind]["const"]
+        yield from (f"### {name} of {kind} `{called}`", "", _sentence(variant["description"]), "")
+        keys = {n: k for n, k in variant["properties"].items() if n != kind}
+        yield from _table(keys, variant.get("required", ()), root)
 
 
 def _section(section: Schema, path: str, root: Schema) -> Iterator[str]:

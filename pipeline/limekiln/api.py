@@ -54,6 +54,15 @@ class Run:
         """The representative rows of each scope, in pick order."""
         return self.record.tables["picks"]
 
+    @property
+    def gates(self) -> pd.DataFrame:
+        """What the config's gates say of the run, one row a gate, in the config's order; empty where it has none.
+
+        A gate that fails is no exception: `verdict` is "pass", "fail" or "undecided".
+        """
+        columns = ["rule", "about", "class_name", "feature", "value", "bound", "threshold", "verdict", "reason"]
+        return pd.DataFrame([outcome.model_dump() for outcome in self.results.gates], columns=columns)
+
     def local(self, row: object) -> pd.DataFrame:
         """One row's weights, heaviest first: feature, value, weight, for the class that it is predicted.
 

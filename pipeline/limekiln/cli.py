@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from limekiln.values import Listener
 
 INTERRUPTED = 130
+_BY_GATES = {"pass": 0, "fail": 3, "undecided": 4}
 _CLASSES_TOLD = 10
 _PARTS_TOLD = 12
 _MOSTLY = 0.8
@@ -100,7 +101,7 @@ def run(
     """Runs the whole pipeline. The last line on standard output is the run folder's path, alone."""
     with _errors(debug=debug):
         from limekiln import config as configs
-        from limekiln import kiln
+        from limekiln import gates, kiln
 
         settings = [*(overrides or ()), *([f"cluster.scheduler={scheduler}"] if scheduler else [])]
         loaded = configs.load(config, settings)
@@ -117,7 +118,14 @@ def run(
         )
         seconds = ", ".join(f"{stage} {s:.1f} s" for stage, s in finished.seconds.items())
         _say(f"time: {seconds}")
+        outcomes = finished.record.results.gates
+        for line in gates.lines(outcomes):
+            _say(line)
         print(finished.folder, flush=True)
+        if code := _BY_GATES[gates.verdict(outcomes)]:
+            if finished.missing:
+                _say(f"error: {finished.missing}")
+            raise typer.Exit(code)
         if finished.missing:
             raise finished.missing
 

@@ -176,8 +176,11 @@ class _Document:
         if path in exact:
             return exact[path]
         for end in range(len(path), 0, -1):  # the nearest section that is there
-            if path[:end] in self.tree.keys:
-                return self.tree.keys[path[:end]]
+            places = (
+                self.tree.values if isinstance(path[end - 1], int) else self.tree.keys
+            )  # a list's items have no key
+            if path[:end] in places:
+                return places[path[:end]]
         return 1, 1
 
 

@@ -8,16 +8,12 @@ from difflib import get_close_matches
 from typing import Any, Final
 
 from limekiln.settings import CONTRADICTIONS
+from limekiln.settings.gates import LATER_RULES
 from limekiln.yaml_tree import Path, Plain
 
 Schema = Mapping[str, Any]
 
-LATER_KEYS: Final = frozenset(
-    {
-        "gates",
-        "data.redact",
-    }
-)
+LATER_KEYS: Final = frozenset({"data.redact"})
 """Keys that the contract has and this version does not."""
 
 _PATTERNS: Final[Mapping[str, str]] = {
@@ -88,7 +84,7 @@ def _json(value: Plain) -> str:
 def _said(error: Mapping[str, Any], raw: Plain, root: Schema) -> Iterator[Complaint]:
     if error["type"] == CONTRADICTIONS:
         for key, text in error["ctx"]["problems"]:
-            yield Complaint(tuple(key.split(".")), text)
+            yield Complaint(_path(key), text)
         return
     path, schema = _located(tuple(error["loc"]), root)
     value = _at(raw, path)
@@ -99,10 +95,10 @@ def _said(error: Mapping[str, Any], raw: Plain, root: Schema) -> Iterator[Compla
             yield Complaint(path, _unknown(path, root), at_key=True)
         case "value_error":
             yield Complaint(path, f"{error['ctx']['error']}, got {shown(value)}")
-        case "union_tag_not_found":
+        case "union_tag_not_found" | "model_attributes_type":
             yield from _without_kind(path, value, schema)
         case "union_tag_invalid":
-            yield Complaint((*path, "kind"), _unexpected(_at(raw, (*path, "kind")), _kinds(schema)))
+            yield _of_no_kind((*path, _kind_key(schema)), raw, schema)
         case _:
             yield Complaint(path, _unexpected(value, schema))
 
@@ -118,15 +114,32 @@ def _unexpected(value: Plain, schema: Schema) -> str:
         if near := get_close_matches(value.lower(), choices, n=1):
             return f'{text}; did you mean "{near[0]}"?'
         if _wants(schema, "array"):
-            return f"{text}; write [{shown(value)}]"
+            return f"{text}{_as_list(value, schema.get('items', {}))}"
     return text
 
 
+def _as_list(value: str, items: Schema) -> str:
+    """How a list of the one value is written; nothing where it is no such list's value."""
+    if not (kinds := _choices(_kinds(items))):
+        return f"; write [{shown(value)}]"
+    return f"; write [{{{_kind_key(items)}: {value}}}]" if value in kinds else ""
+
+
 def _without_kind(path: Path, value: Plain, schema: Schema) -> Iterator[Complaint]:
+    key = _kind_key(schema)
     if isinstance(value, dict):
-        yield Complaint((*path, "kind"), f"missing; expected {_expected(_kinds(schema), None)}")
+        yield Complaint((*path, key), f"missing; expected {_expected(_kinds(schema), None)}")
+    elif value in _choices(_kinds(schema)):
+        yield Complaint(path, f"expected {_keys_such_as(schema)}, got {shown(value)}; write {{{key}: {value}}}")
     else:
-        yield Complaint(path, f"expected keys such as kind and path, got {shown(value)}")
+        yield Complaint(path, f"expected {_keys_such_as(schema)}, got {shown(value)}")
+
+
+def _of_no_kind(path: Path, raw: Plain, schema: Schema) -> Complaint:
+    value = _at(raw, path)
+    if path[-1] == "rule" and isinstance(value, str) and value in LATER_RULES:
+        return Complaint(path, f'"{value}" is {_LATER}; remove this gate')
+    return Complaint(path, _unexpected(value, _kinds(schema)))
 
 
 def _unknown(path: Path, root: Schema) -> str:
@@ -168,6 +181,15 @@ def _located(loc: tuple[str | int, ...], root: Schema) -> tuple[Path, Schema]:
             continue  # the name of a union's branch
         path = (*path, step)
     return path, schema
+
+
+def _path(key: str) -> Path:
+    """Take `a.b[0]` apart, as ("a", "b", 0)."""
+    steps: list[str | int] = []
+    for part in key.split("."):
+        listed = re.fullmatch(r"(.+)\[(\d+)\]", part)
+        steps += [part] if listed is None else [listed[1], int(listed[2])]
+    return tuple(steps)
 
 
 def _item(schema: Schema, position: int) -> Schema:
@@ -218,6 +240,17 @@ def _kinds(schema: Schema) -> Schema:
     return {"enum": list(mapping)}
 
 
+def _kind_key(schema: Schema) -> str:
+    """The key that tells the kinds of a section apart: `kind`, and of a gate `rule`."""
+    own: Sequence[Schema] = (schema, *schema.get("anyOf", ()))
+    return next((s["discriminator"]["propertyName"] for s in own if "discriminator" in s), "kind")
+
+
+def _keys_such_as(schema: Schema) -> str:
+    key = _kind_key(schema)
+    return "keys such as kind and path" if key == "kind" else f"keys such as {key}"
+
+
 def _choices(schema: Schema) -> list[Any]:
     own = [schema["const"]] if "const" in schema else list(schema.get("enum", ()))
     return own + [c for branch in schema.get("anyOf", ()) for c in _choices(branch)]
@@ -252,7 +285,7 @@ def _expected(schema: Schema, value: Plain) -> str:
     if kind == "array":
         return _list_expected(schema)
     names = {"boolean": "true or false", "null": "null", "object": "a map of keys and values"}
-    return names.get(str(kind), "keys such as kind and path" if "oneOf" in schema else "another value")
+    return names.get(str(kind), _keys_such_as(schema) if "oneOf" in schema else "another value")
 
 
 def _words(schema: Schema, value: Plain) -> list[str]:
@@ -264,6 +297,8 @@ def _list_expected(schema: Schema) -> str:
     if "prefixItems" in schema:
         return f"[{', '.join(_expected(item, None) for item in schema['prefixItems'])}]"
     items = _expected(schema.get("items", {}), None)
+    if "oneOf" in schema.get("items", {}):
+        return f"a list of entries with {items}"
     return f"a list of {'texts' if items == 'a text' else items}"
 
 

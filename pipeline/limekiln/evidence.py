@@ -7,6 +7,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+GateVerdict = Literal["pass", "fail", "undecided"]
+
 
 class Stored(BaseModel):
     """A part of a stored document: it does not change, and has no fields but its own."""
@@ -126,3 +128,22 @@ class PoolComparison(Stored):
     learnt: float | None
     carried: float | None
     findings: tuple[PoolFinding, ...]
+
+
+class GateOutcome(Stored):
+    """What one gate of the config says of the run (docs/how-to/gates-in-ci.md).
+
+    The `rule` asks that `value` is `bound` the `threshold`, such as below 0.08; `about` says in words of what.
+    `value` is None where it could not be measured. `class_name` and `feature` name whose value it is, where it is one
+    class's (`*`: of all together) or one feature's.
+    """
+
+    rule: str
+    about: str
+    class_name: str | None = None
+    feature: str | None = None
+    value: float | None = None
+    bound: Literal["below", "at most", "at least", "above"]
+    threshold: float | None = None
+    verdict: GateVerdict
+    reason: str

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 import limekiln
-from limekiln import checkpoint, data, drivers, models, stages, store
+from limekiln import checkpoint, data, drivers, gates, models, stages, store
 from limekiln.bench import Bench, Stopwatch
 from limekiln.config import LoadedConfig
 from limekiln.data.frame import Frame
@@ -123,10 +123,17 @@ def run(config: LoadedConfig, listener: Listener = silent, *, resume: bool = Fal
     run_id = store.free_run_id(parent, f"{started:%Y%m%dT%H%M%SZ}-{identity[:8]}")
     with store.staging(parent, run_id) as staging, checkpoint.hold(parent, identity, resume=resume) as kept:
         with executor(config.settings.cluster) as workers:
-            fired = stages.fire(inputs, config.settings, Bench(workers, listener, kept, clock))
+            fired = _judged(
+                stages.fire(inputs, config.settings, Bench(workers, listener, kept, clock)), config.settings
+            )
             manifest = make_manifest(config, inputs, fired, workers.description, (run_id, started))
         manifest = manifest.model_copy(update={"timings": {s: round(t, 3) for s, t in clock.seconds.items()}})
         return _store(staging, parent / run_id, RunRecord(fired.results, manifest, fired.tables))
+
+
+def _judged(fired: Fired, settings: Settings) -> Fired:
+    outcomes = gates.judge(settings.gates, gates.Evidence(fired.results, fired.tables))
+    return replace(fired, results=fired.results.model_copy(update={"gates": outcomes}))
 
 
 def runs_folder(config: LoadedConfig) -> Path:
@@ -344,8 +351,8 @@ def _environment(packages: Iterable[str] = _PACKAGES) -> dict[str, str]:
 
 
 def _fingerprint(settings: Settings, inputs: Inputs) -> str:
-    """Everything that the stages' results depend on; where they run and what the report says is left out."""
-    facts = settings.model_dump(mode="json", exclude={"cluster", "report", "output"})
+    """Everything that the stages' results depend on; where they run, what is asked and said of them is left out."""
+    facts = settings.model_dump(mode="json", exclude={"cluster", "gates", "report", "output"})
     software = _environment(_PACKAGES_OF_RESULTS)
     data = [inputs.frame.sha256, inputs.background.sha256]
     return checkpoint.fingerprint({"settings": facts, "model": inputs.model.sha256, "data": data, "software": software})

@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 import pandas as pd
 
-from limekiln.evidence import Certificate, PoolComparison, Trust, View
+from limekiln.evidence import Certificate, GateOutcome, GateVerdict, PoolComparison, Trust, View
 from limekiln.evidence import Stored as _Stored
 
 SCHEMA: Final = 1
@@ -287,7 +287,7 @@ class Results(_Stored):
     """`results.json`: a pure function of model, data, config and seed; no time, no place.
 
     `accuracy` is the share of explained rows whose predicted (likeliest) class is the true one; None without labels.
-    `pools` is None where perturbed rows were not compared with real ones.
+    `pools` is None where perturbed rows were not compared with real ones. `gates` are in the order of the config.
     """
 
     schema_number: int = SCHEMA
@@ -302,6 +302,15 @@ class Results(_Stored):
     picks: tuple[Pick, ...]
     notices: tuple[Notice, ...]
     pools: PoolComparison | None = None
+    gates: tuple[GateOutcome, ...] = ()
+
+
+class Gates(_Stored):
+    """`gates.json`: the gates of `results.json` alone, with the verdict over all of them."""
+
+    schema_number: int = SCHEMA
+    verdict: GateVerdict
+    gates: tuple[GateOutcome, ...]
 
 
 class ReportFacts(_Stored):

@@ -19,13 +19,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ValidationError
 
+from limekiln import gates, junit
 from limekiln.errors import InputError, RunError
-from limekiln.record import TABLES, Manifest, Results, RunRecord
+from limekiln.record import TABLES, Gates, Manifest, Results, RunRecord
 
 Document = TypeVar("Document", bound=BaseModel)
 
 MANIFEST: Final = "manifest.json"
 RESULTS: Final = "results.json"
+GATES: Final = "gates.json"
+GATES_FOR_CI: Final = "gates.junit.xml"
 REPORTS: Final = ("report.html", "report.pdf")
 EVALUATIONS: Final = "evaluations"
 PICTURES: Final = "pictures"
@@ -79,8 +82,12 @@ def free_run_id(parent: Path, wanted: str) -> str:
 
 
 def write_results(folder: Path, results: Results, tables: Mapping[str, pd.DataFrame]) -> None:
-    """Writes `results.json`, the Parquet tables and their CSV twins."""
+    """Writes `results.json`, the Parquet tables and their CSV twins, and the gates where the config has any."""
     write_text(folder / RESULTS, to_json(results))
+    if results.gates:  # a job that reads them must not take a config that lost its gates for one that passes
+        found = Gates(verdict=gates.verdict(results.gates), gates=results.gates)
+        write_text(folder / GATES, to_json(found))
+        write_text(folder / GATES_FOR_CI, junit.render(results))
     for name in (n for n in TABLES if n in tables):
         table = pa.Table.from_pandas(tables[name], preserve_index=False)
         pq.write_table(table.replace_schema_metadata(None), folder / f"{name}.parquet", compression="zstd")

@@ -4,7 +4,8 @@ import math
 from dataclasses import dataclass, replace
 
 from limekiln.record import ALL_CLASSES, ClassFacts, Pick, Results, RunRecord, Score
-from limekiln.report import certainty, floor, images, picture, planes, pools
+from limekiln.report import certainty, floor, gates, images, picture, planes, pools
+from limekiln.report.gates import GateList
 from limekiln.report.names import Name, Sentence, between, join, name, say
 from limekiln.report.picture import Picture
 from limekiln.report.ranking import used
@@ -48,6 +49,7 @@ class Cover:
     intended_use: Name | None
     verdict: Sentence
     caution: str
+    gates: GateList | None
     found: tuple[Found, ...]
     found_more: str
     sure: tuple[Sentence, ...]
@@ -77,6 +79,7 @@ def build(record: RunRecord) -> Cover:
         intended_use=name(use, 180) if use else None,
         verdict=verdict(results, says),
         caution=_caution(results, says),
+        gates=gates.on_page_one(results),
         found=() if alone else tuple(_found(c, says) for c in shown),
         found_more="" if alone else _found_more(f"{count(left, *other)} in section 2." if left else "", results),
         sure=sure(results, says),
@@ -89,6 +92,9 @@ def build(record: RunRecord) -> Cover:
     rows = _rows_left(cover)
     if rows < _FEWEST_ROWS and len(picture.shown(classes, says)) == len(named):  # the picture says what the list says
         cover = replace(cover, found=(), found_more="")
+        rows = _rows_left(cover)
+    if rows < _FEWEST_ROWS:
+        cover = replace(cover, gates=gates.on_page_one(results, gates.FEWEST))
         rows = _rows_left(cover)
     rows = max(_FEWEST_ROWS, min(_MOST_ROWS, rows))
     net = planes.net_shares(record.tables["importances"])
@@ -110,6 +116,7 @@ def _rows_left(cover: Cover) -> int:
         + _lines(cover.intended_use.short if cover.intended_use else "", 92)
         + 1.8 * _lines(cover.verdict.text, 62)
         + (2.8 if cover.caution else 0)
+        + (3 + 1.2 * len((*cover.gates.rows, *filter(None, [cover.gates.note]))) if cover.gates else 0)
         + sum(_lines(n.short, 98) + 0.3 for n in cover.notices)
         + (2.5 if cover.notices else 0)
         + max(found + (3 if cover.found else 0), sure)

@@ -3,8 +3,9 @@
 from dataclasses import dataclass, replace
 
 from limekiln.record import RunRecord
-from limekiln.report import cover, heat, importances, method, picks, provenance, reliability
+from limekiln.report import cover, gates, heat, importances, method, picks, provenance, reliability
 from limekiln.report.cover import Cover
+from limekiln.report.gates import GateList
 from limekiln.report.importances import Importances
 from limekiln.report.method import Method
 from limekiln.report.names import Name, long_names, name
@@ -54,6 +55,7 @@ class ReportView:
     cover: Cover
     importances: Importances
     picks: Picks
+    gates: GateList
     reliability: Reliability
     method: Method
     provenance: Provenance
@@ -85,6 +87,7 @@ def build(record: RunRecord) -> ReportView:
         cover=cover.build(record),
         importances=importances.build(record),
         picks=picks.build(record),
+        gates=gates.in_full(record.results),
         reliability=reliability.build(record),
         method=method.build(record),
         provenance=provenance.build(record),

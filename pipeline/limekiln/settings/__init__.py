@@ -1,4 +1,4 @@
-"""The settings of a run, as pydantic models: one file for the model, one for the data, one for all else."""
+"""The settings of a run, as pydantic models: a file for the model, the data, the gates, and all else."""
 
 from limekiln.settings.data import (
     CsvSource,
@@ -13,6 +13,7 @@ from limekiln.settings.data import (
     SqlSource,
     TextSettings,
 )
+from limekiln.settings.gates import Gate, PoolsAgree
 from limekiln.settings.model import (
     HttpModel,
     JoblibModel,
@@ -45,6 +46,7 @@ __all__ = [
     "DataSource",
     "ExplainSettings",
     "FolderSource",
+    "Gate",
     "HttpModel",
     "ImageSettings",
     "JoblibModel",
@@ -57,6 +59,7 @@ __all__ = [
     "OnnxModel",
     "ParquetSource",
     "PickSettings",
+    "PoolsAgree",
     "PythonModel",
     "ReportSettings",
     "SampleSettings",

@@ -11,8 +11,10 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from limekiln.settings import data as data_settings
+from limekiln.settings import gates as gate_settings
 from limekiln.settings import model as model_settings
 from limekiln.settings.data import DataSettings
+from limekiln.settings.gates import Gate
 from limekiln.settings.model import ModelSettings
 from limekiln.settings.section import FilePath, Section, repeated
 
@@ -180,6 +182,9 @@ class Settings(Section):
     explain: ExplainSettings = ExplainSettings()
     aggregate: AggregateSettings = AggregateSettings()
     pick: PickSettings = PickSettings()
+    gates: tuple[Gate, ...] = Field(
+        default=(), description="What a run must hold to; a gate that fails or is undecided sets the exit code."
+    )
     report: ReportSettings = ReportSettings()
     cluster: ClusterSettings = ClusterSettings()
     output: FilePath = Field(
@@ -222,6 +227,7 @@ def _contradictions(settings: Settings) -> Iterator[tuple[str, str]]:
     if explain.selection == "none" and explain.features is not None:
         yield "explain.features", 'explain.selection is "none", which keeps every feature; set one of the two'
     yield from _contradictions_of_the_pool(settings)
+    yield from gate_settings.contradictions(settings)
     for name in repeated(settings.report.formats):
         yield "report.formats", f'"{name}" stands twice'
 
