@@ -262,6 +262,25 @@ def scheduler() -> Iterator[str]:
         yield str(cluster.scheduler_address)
 
 
+def written(folder: Path, case: str, explain: dict[str, Any]) -> Path:
+    """The case's data and model, and a config of them."""
+    data, model = CASES[case]
+    told: dict[str, Any] = {
+        "model": {"name": case, **model(folder)},
+        "data": data(folder),
+        "sample": {"rows": N},
+        "explain": explain,
+        "aggregate": {"min_support": 2},
+        "pick": {"budget": 2},
+        "report": {"formats": ["html"]},
+        "cluster": {"scheduler": "inline"},
+    }
+    path = folder / "config.yaml"
+    with path.open("w", encoding="utf-8") as file:
+        YAML(typ="safe").dump(told, file)
+    return path
+
+
 def contents(folder: Path) -> dict[str, bytes]:
     kept = [f for f in folder.iterdir() if f.suffix == ".parquet" or f.name == "results.json"]
     return {f.name: f.read_bytes() for f in kept}
@@ -271,20 +290,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_a_kind_runs_from_its_config_to_the_same_bytes_inline_and_on_two_workers(
     tmp_path: Path, scheduler: str, case: str
 ) -> None:
-    data, model = CASES[case]
-    told: dict[str, Any] = {
-        "model": {"name": case, **model(tmp_path)},
-        "data": data(tmp_path),
-        "sample": {"rows": N},
-        "explain": {"perturbations": 120},
-        "aggregate": {"min_support": 2},
-        "pick": {"budget": 2},
-        "report": {"formats": ["html"]},
-        "cluster": {"scheduler": "inline"},
-    }
-    path = tmp_path / "config.yaml"
-    with path.open("w", encoding="utf-8") as file:
-        YAML(typ="safe").dump(told, file)
+    path = written(tmp_path, case, {"perturbations": 120})
     here = kiln.run(config.load(path))
     there = kiln.run(config.load(path, [f"cluster.scheduler={scheduler}"]))
     assert "on workers" in str(there.record.manifest.cluster["stages"])
@@ -294,3 +300,20 @@ def test_a_kind_runs_from_its_config_to_the_same_bytes_inline_and_on_two_workers
     assert (here.folder / "report.html").stat().st_size > 0
     assert np.isfinite(here.record.tables["explanations"]["weight"]).all()
     assert here.record.results.picks[0].rows
+
+
+@pytest.mark.parametrize(
+    "case", ["texts in CSV, skops", "images in a folder, Python factory", "ragged series in Parquet, two values"]
+)
+def test_parts_are_given_shapley_values_that_add_up(tmp_path: Path, case: str) -> None:
+    run = kiln.run(config.load(written(tmp_path, case, {"method": "kernelshap", "perturbations": 200})))
+    results, tables = run.record.results, run.record.tables
+    assert (results.counts.explained, results.counts.failed) == (N, 0)
+    assert (results.method.method, results.method.background, results.method.masks) == ("kernelshap", None, None)
+    rows = tables["rows"]
+    np.testing.assert_allclose(rows["surrogate"], rows["predicted"], atol=1e-9)
+    weights = tables["explanations"].groupby(["row", "class"])["weight"].sum()
+    sums = rows.set_index(["row", "class"])["predicted"] - rows.set_index(["row", "class"])["intercept"]
+    np.testing.assert_allclose(weights.reindex(sums.index).fillna(0.0), sums, atol=1e-9)
+    assert rows["vsi"].notna().all()
+    assert "Shapley values, by a linear model" in (run.folder / "report.html").read_text("utf-8")

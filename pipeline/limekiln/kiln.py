@@ -161,12 +161,12 @@ def check(config: LoadedConfig) -> Plan:
         InputError: a run would stop at once for the same reason.
     """
     settings, inputs = config.settings, read_inputs(config)
-    rows = len(inputs.frame.features)
+    rows, tabular = len(inputs.frame.features), config.settings.data.domain == "tabular"
     taken = rows if settings.sample.rows == _WHOLE_SAMPLE else min(rows, settings.sample.rows)
     own = rows if settings.sample.stratify == "predicted" else taken
     fresh = settings.pool == "none"
     # at most: where the parts of a text, an image or a series are few, there are fewer ways to hide them
-    each = settings.explain.background if settings.explain.method == "kernelshap" else 1
+    each = settings.explain.background if tabular and settings.explain.method == "kernelshap" else 1
     model_rows = own + settings.perturbations * each * (taken if fresh else 1)
     background = None if inputs.background is inputs.frame else len(inputs.background.features)
     model_rows += two_pools.model_rows(settings, rows, background, own)

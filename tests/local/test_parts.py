@@ -1,8 +1,10 @@
 """Texts, images and series to explanations: exact truths, sameness in any batch, and what odd inputs give."""
 
+import math
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 from typing import Final
 
 import numpy as np
@@ -415,3 +417,95 @@ def test_rows_none_of_which_can_be_read_are_all_failures() -> None:
 def test_the_rows_themselves_are_decomposed_alike_everywhere() -> None:
     assert parts.part_seed(5, 7919) == parts.part_seed(5, 7919) < 2**32
     assert len({parts.part_seed(seed, key) for seed in range(5) for key in range(5)}) == 25
+
+
+def shapley_job(model: Model, n: int = 300) -> PartsJob:
+    return replace(job_of(model, n=n), method="kernelshap")
+
+
+def joint(texts: Instances) -> Array:
+    """Two classes, by which words stand together."""
+    seen = [words(t) for t in texts]
+    z = np.array(
+        [2.0 * ("good" in s) - 1.5 * ({"good", "bad"} <= s) + 0.7 * ({"very", "plot", "the"} <= s) for s in seen]
+    )
+    p = 1 / (1 + np.exp(-z))
+    return np.column_stack([1 - p, p])
+
+
+def exact(text: str, model: Callable[[Instances], Array], label: int) -> dict[str, float]:
+    """Shapley values by their definition, over all orders' coalitions of the text's different words."""
+    named = list(dict.fromkeys(text.split()))
+    d = len(named)
+
+    def value(which: frozenset[str]) -> float:
+        return float(model([" ".join(w for w in text.split() if w in which)])[0, label])
+
+    found = {}
+    for word in named:
+        others = [w for w in named if w != word]
+        found[word] = sum(
+            (value(frozenset(c) | {word}) - value(frozenset(c))) / (d * math.comb(d - 1, k))
+            for k in range(d)
+            for c in combinations(others, k)
+        )
+    return found
+
+
+def test_shapley_values_of_words_are_their_definition() -> None:
+    text = "the good the bad the plot very"
+    batch = cells_of(Model(joint), [text])
+    told = parts.explain_parts(shapley_job(Model(joint)), batch).explanations
+    expected = exact(text, joint, int(batch.labels[0]))
+    np.testing.assert_allclose(told.weights, list(expected.values()), atol=1e-9)
+    assert told.intercept[0] == pytest.approx(joint([""])[0, batch.labels[0]])
+    assert told.surrogate[0] == pytest.approx(told.predicted[0], abs=1e-12)
+    assert told.vsi[0] == 1  # every coalition was listed
+
+
+def test_shapley_values_of_a_sum_are_its_terms_and_fit_it() -> None:
+    batch = cells_of(Model(linear), ["the very good plot bad"])
+    told = parts.explain_parts(shapley_job(Model(linear)), replace(batch, labels=np.array([0]))).explanations
+    np.testing.assert_allclose(told.weights, [WORTH[w] for w in ("the", "very", "good", "plot", "bad")], atol=1e-9)
+    assert told.intercept[0] == pytest.approx(7)
+    assert told.r2[0] == pytest.approx(1)
+
+
+def test_sampled_shapley_values_add_up_and_leave_the_row_hidden_once() -> None:
+    text = " ".join(f"word{i}" for i in range(30))
+    model = Model(lambda texts: np.array([[np.tanh(len(words(t)) / 10)] for t in texts]))
+    batch = cells_of(model, [text])
+    model.calls.clear()
+    told = parts.explain_parts(shapley_job(model, n=400), batch)
+    assert told.explanations.weights.sum() == pytest.approx(np.tanh(3.0), abs=1e-9)
+    np.testing.assert_allclose(told.explanations.weights, np.tanh(3.0) / 30, atol=0.05)
+    assert told.model_rows == sum(model.calls) == 401
+
+
+def test_shapley_values_are_the_same_bits_in_any_batch() -> None:
+    model = Model(crooked)
+    job, batch = shapley_job(model), cells_of(model, REVIEWS)
+    whole = rows_of(parts.explain_parts(job, batch).explanations)
+    for which in ([0], [5, 2], [5, 4, 3, 2, 1, 0]):
+        assert rows_of(parts.explain_parts(job, pick(batch, which)).explanations) == [whole[i] for i in which]
+
+
+def test_what_shapley_values_cannot_do_without_fails_the_row() -> None:
+    long = " ".join(f"word{i}" for i in range(60))
+
+    def picky(texts: Instances) -> Array:
+        return np.array([[np.nan if not words(t) else 1.0] for t in texts])
+
+    few = parts.explain_parts(shapley_job(Model(linear), n=50), Cells(
+        np.array([3]), np.array([1], dtype=np.uint64), (long,), np.ones((1, 2)), np.array([0])
+    ))  # fmt: skip
+    assert "needs at least 160 perturbations for its 60 parts" in few.failures[0].error
+    hidden = parts.explain_parts(shapley_job(Model(picky)), cells_of(Model(picky), ["good plot very bad the"]))
+    assert "the one with every part hidden" in hidden.failures[0].error
+    assert len(hidden.explanations.rows) == 0
+
+
+def test_all_outputs_of_one_row_are_shared_out() -> None:
+    model = Model(linear)
+    _, found = parts.explain_all_outputs(shapley_job(model), "good plot", 5, linear(["good plot"])[0])
+    np.testing.assert_allclose(found.coef[0], [[3.0, 0.5], [1.0, 1.0]], atol=1e-9)

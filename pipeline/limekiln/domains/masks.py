@@ -43,6 +43,10 @@ class Masks:
     kept: Mask
     weights: Array
 
+    def only(self, which: Index) -> "Masks":
+        """Those at some positions, where the others were not answered."""
+        return Masks(self.kept[which], self.weights[which])
+
 
 def draw(d: int, n: int, rng: np.random.Generator, *, law: Law, design: Design, width: float) -> Masks:
     """Draws masks for at most n model calls.

@@ -143,6 +143,7 @@ class PartsDriver:
             features=e.features,
             seed=self.settings.sample.seed,
             max_refused=e.max_failed_fraction,
+            method=e.method,
         )
 
 

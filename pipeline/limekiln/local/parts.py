@@ -1,17 +1,21 @@
 """Texts, images and series to local explanations: each from perturbations of its own, parts kept or hidden.
 
-No pool can be shared here, since a perturbation contains the row that it perturbs (docs/explanation/masks.md).
+No pool can be shared here, since a perturbation contains the row that it perturbs (docs/explanation/masks.md). For
+KernelSHAP a perturbation is a coalition of the parts that are kept, and the row with every part hidden the empty one.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
-from limekiln import surrogate
+from limekiln import shapley, surrogate
 from limekiln.domains import Decomposed, Domain, masks
-from limekiln.domains.masks import Design
+from limekiln.domains.masks import Design, Masks
 from limekiln.errors import InstanceError
+from limekiln.local.shapley import steadiness
+from limekiln.shapley import Coalitions
 from limekiln.surrogate import Selection, Surrogate
 from limekiln.values import (
     Array,
@@ -64,6 +68,7 @@ class PartsJob:
         selection, features: which parts the surrogate keeps.
         seed: the run's.
         max_refused: a row fails when the model refuses more than this share of its perturbations.
+        method: `kernelshap` keeps every part; `design`, `width`, `selection` and `features` are lime's.
     """
 
     domain: Domain
@@ -76,6 +81,7 @@ class PartsJob:
     features: int | None
     seed: int
     max_refused: float
+    method: Literal["lime", "kernelshap"] = "lime"
 
 
 @dataclass(frozen=True)
@@ -100,15 +106,29 @@ class PartBatch:
 
 @dataclass(frozen=True)
 class _Asked:
-    """One row's perturbations that the model answered: masks (m, d), weights (m,), outputs (m, C)."""
+    """One row's perturbations that the model answered, and its outputs for them (m, C).
+
+    `masks` are how they were drawn. The row with every part hidden is not among coalitions: its output is `base` (C,).
+    """
 
     parts: Decomposed
     traits: Traits
-    kept: Mask
-    weights: Array
+    masks: Masks | Coalitions
     outputs: Array
     asked: int
+    refused: int
     error: str
+    base: Array
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    """One row's local model (1, L, d) of L outputs, its value (1, L) at the row itself, and its steadiness."""
+
+    model: Surrogate
+    at: Array
+    vsi: float
+    csi: float
 
 
 def predict_cells(job: CellsJob, cells: Sequence[object]) -> Outputs:
@@ -148,7 +168,7 @@ def split(cells: Cells, size: int) -> list[Cells]:
 
 def explain_parts(job: PartsJob, batch: Cells) -> PartBatch:
     """Explains each row from perturbations of its own, seeded by the run's seed and the row's key."""
-    fitted: list[tuple[int, Surrogate, Array]] = []
+    fitted: list[tuple[int, _Fitted]] = []
     traits: list[Traits] = []
     failures: list[Failure] = []
     asked: _Asked | None = None
@@ -161,16 +181,19 @@ def explain_parts(job: PartsJob, batch: Cells) -> PartBatch:
             except InstanceError as error:
                 failures.append(Failure(int(row), "decompose", str(error)))
                 continue
-            lost = asked.asked - len(asked.outputs)
             model_rows += asked.asked
-            refused += lost
-            if not asked.outputs.shape[0] or lost > job.max_refused * asked.asked:
-                reason = f"the model refused {lost:,} of {asked.asked:,} perturbations: {asked.error}"
-                failures.append(Failure(int(row), "perturb", reason))
+            refused += asked.refused
+            if asked.refused == asked.asked or asked.refused > job.max_refused * asked.asked:
+                failures.append(Failure(int(row), "perturb", _lost(asked)))
                 asked = None
         if asked is not None:
             label = int(batch.labels[i])
-            fitted.append((i, *_fitted(job, asked, batch.predicted[i], slice(label, label + 1))))
+            try:
+                fitted.append((i, _fitted(job, asked, batch.predicted[i], slice(label, label + 1))))
+            except InstanceError as error:
+                failures.append(Failure(int(row), "perturb", str(error)))
+                asked = None
+                continue
             traits.append(asked.traits)
     explanations = _explanations(batch, fitted)
     names = traits[0] if traits else {}
@@ -185,10 +208,9 @@ def explain_all_outputs(job: PartsJob, cell: object, key: int, predicted: Array)
         InstanceError: the cell cannot be explained, or the model refuses every perturbation.
     """
     asked = _ask(job, cell, key)
-    if not asked.outputs.shape[0]:
+    if asked.refused == asked.asked:
         raise InstanceError(f"the model refused all {asked.asked:,} perturbations: {asked.error}")
-    model, _ = _fitted(job, asked, predicted, _ALL)
-    return asked.parts, model
+    return asked.parts, _fitted(job, asked, predicted, _ALL).model
 
 
 def part_seed(seed: int, key: int) -> int:
@@ -208,32 +230,76 @@ def _ask(job: PartsJob, cell: object, key: int) -> _Asked:
     if parts.size < job.domain.least:
         raise InstanceError("it has a single part: there is nothing to compare it with")
     traits = parts.traits()  # first, since an encoder may refuse the row
-    rng = np.random.default_rng([job.seed, key])
-    drawn = masks.draw(parts.size, job.perturbations, rng, law=job.domain.law, design=job.design, width=job.width)
+    drawn = _drawn(job, parts.size, np.random.default_rng([job.seed, key]))
+    hidden = np.zeros((int(isinstance(drawn, Coalitions)), parts.size), dtype=bool)  # the empty coalition
+    kept = np.concatenate([hidden, drawn.kept])
     outputs, error = [], ""
-    for start in range(0, len(drawn.kept), job.batch):
-        answers, failed = job.model.predict_rows(_composed(parts, drawn.kept[start : start + job.batch]))
+    for start in range(0, len(kept), job.batch):
+        answers, failed = job.model.predict_rows(_composed(parts, kept[start : start + job.batch]))
         outputs.append(answers)
         error = error or (failed[0][1] if failed else "")
     answered = np.concatenate(outputs)
-    good = np.isfinite(answered).all(axis=1)
-    return _Asked(parts, traits, drawn.kept[good], drawn.weights[good], answered[good], good.size, error)
+    good = np.atleast_1d(np.isfinite(answered).all(axis=1))
+    base, answered = answered[: len(hidden)], answered[len(hidden) :]
+    which = np.flatnonzero(good[len(hidden) :])
+    found = drawn.only(which)
+    return _Asked(parts, traits, found, answered[which], good.size, int((~good).sum()), error, base.sum(axis=0))
+
+
+def _drawn(job: PartsJob, d: int, rng: np.random.Generator) -> Masks | Coalitions:
+    if job.method == "lime":
+        return masks.draw(d, job.perturbations, rng, law=job.domain.law, design=job.design, width=job.width)
+    if job.perturbations < (least := shapley.least(d)):
+        raise InstanceError(
+            f"kernelshap needs at least {least:,} perturbations for its {d:,} parts, and explain.perturbations is "
+            f"{job.perturbations:,}"
+        )
+    return shapley.draw(d, job.perturbations, rng)
+
+
+def _lost(asked: _Asked) -> str:
+    return f"the model refused {asked.refused:,} of {asked.asked:,} perturbations: {asked.error}"
 
 
 def _composed(parts: Decomposed, kept: Mask) -> Fresh:
     return Fresh(len(kept), lambda some: parts.compose(kept[some]))
 
 
-def _fitted(job: PartsJob, asked: _Asked, predicted: Array, labels: slice) -> tuple[Surrogate, Array]:
+def _fitted(job: PartsJob, asked: _Asked, predicted: Array, labels: slice) -> _Fitted:
+    """The local model of the chosen outputs.
+
+    Raises:
+        InstanceError: the model refused what Shapley values cannot do without.
+    """
+    if isinstance(asked.masks, Coalitions):
+        return _shared_out(asked, asked.masks, predicted, labels)
+    model, at = _surrogate(job, asked, asked.masks, predicted, labels)
+    return _Fitted(model, at, np.nan, np.nan)
+
+
+def _shared_out(asked: _Asked, coalitions: Coalitions, predicted: Array, labels: slice) -> _Fitted:
+    """Shapley values: the output less what it is with every part hidden, shared out among the parts."""
+    if not np.isfinite(asked.base).all():
+        raise InstanceError(f"{_lost(asked)}; among them the one with every part hidden")
+    game = coalitions, asked.outputs[:, labels], asked.base[labels], predicted[labels]
+    try:
+        found, again = shapley.solve(*game), shapley.repeats(*game)
+    except ValueError as error:
+        raise InstanceError(f"{error}; {_lost(asked)}") from error
+    model = Surrogate(found.phi[None], found.base[None], found.r2[None])
+    return _Fitted(model, model.at(np.ones((1, asked.parts.size))), *steadiness(again, 0))
+
+
+def _surrogate(job: PartsJob, asked: _Asked, drawn: Masks, predicted: Array, labels: slice) -> tuple[Surrogate, Array]:
     """The surrogate (1, L, d) of the chosen outputs, and its value (1, L) at the row itself.
 
     The row itself belongs to its neighbourhood with weight 1, as in lime. A part that no perturbation keeps is
     left out, since its weight would come from the row alone; but a single part is compared with its absence.
     """
     outputs = asked.outputs[:, labels]
-    offset = np.average(outputs, axis=0, weights=asked.weights)
-    root = np.sqrt(asked.weights)
-    columns = np.concatenate([np.ones((len(root), 1)), asked.kept, outputs - offset], axis=1) * root[:, None]
+    offset = np.average(outputs, axis=0, weights=drawn.weights)
+    root = np.sqrt(drawn.weights)
+    columns = np.concatenate([np.ones((len(root), 1)), drawn.kept, outputs - offset], axis=1) * root[:, None]
     raw = columns.T @ columns
     d = asked.parts.size
     own = ((np.diagonal(raw)[1 : 1 + d] > 0) | (d == 1)).astype(np.float64)[None]
@@ -244,8 +310,8 @@ def _fitted(job: PartsJob, asked: _Asked, predicted: Array, labels: slice) -> tu
     return lifted, lifted.at(own)
 
 
-def _explanations(batch: Cells, fitted: list[tuple[int, Surrogate, Array]]) -> PartExplanations:
-    kept = np.array([i for i, _, _ in fitted], dtype=np.int64)
+def _explanations(batch: Cells, fitted: list[tuple[int, _Fitted]]) -> PartExplanations:
+    kept, found = np.array([i for i, _ in fitted], dtype=np.int64), [f for _, f in fitted]
     labels = batch.labels[kept]
 
     def each(values: list[float]) -> Array:
@@ -254,14 +320,14 @@ def _explanations(batch: Cells, fitted: list[tuple[int, Surrogate, Array]]) -> P
     return PartExplanations(
         rows=batch.rows[kept],
         labels=labels,
-        sizes=np.array([model.coef.shape[2] for _, model, _ in fitted], dtype=np.int64),
-        weights=np.concatenate([np.empty(0), *(model.coef[0, 0] for _, model, _ in fitted)]),
-        intercept=each([model.intercept[0, 0] for _, model, _ in fitted]),
-        surrogate=each([at[0, 0] for _, _, at in fitted]),
+        sizes=np.array([f.model.coef.shape[2] for f in found], dtype=np.int64),
+        weights=np.concatenate([np.empty(0), *(f.model.coef[0, 0] for f in found)]),
+        intercept=each([f.model.intercept[0, 0] for f in found]),
+        surrogate=each([f.at[0, 0] for f in found]),
         predicted=batch.predicted[kept, labels],
-        r2=each([model.r2[0, 0] for _, model, _ in fitted]),
-        vsi=np.full(len(fitted), np.nan),
-        csi=np.full(len(fitted), np.nan),
+        r2=each([f.model.r2[0, 0] for f in found]),
+        vsi=each([f.vsi for f in found]),
+        csi=each([f.csi for f in found]),
     )
 
 

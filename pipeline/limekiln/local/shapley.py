@@ -183,6 +183,16 @@ def explain_all_outputs(job: ShapleyJob, row: TableRows) -> tuple[Surrogate, Arr
     return Surrogate(found.phi[None], found.base[None], found.r2[None]), np.ones((1, found.phi.shape[1]))
 
 
+def steadiness(again: Repeats, label: int) -> tuple[float, float]:
+    """VSI and CSI of one output's Shapley values, over quarters of the coalitions.
+
+    Standard errors are the jackknife's over the folds; a quarter's are twice the whole's.
+    """
+    without, quarters = again.without[:, label], again.quarters[:, label]
+    error = 2 * np.sqrt((FOLDS - 1) * without.var(axis=0))
+    return stability.variables(quarters), stability.coefficients(quarters, np.broadcast_to(error, quarters.shape))
+
+
 def _values(job: ShapleyJob, frame: pd.DataFrame) -> _Values:
     background = job.background.frame
     B, n = len(background), len(frame)
@@ -270,18 +280,17 @@ def _solved(job: ShapleyJob, asked: _Asked, predicted: Array) -> tuple[Shapley, 
 
 
 def _fit(i: int, label: int, found: Shapley, again: Repeats) -> _Fit:
-    """One output's share. Standard errors are the jackknife's over the folds; a quarter's are twice the whole's."""
-    without, quarters = again.without[:, label], again.quarters[:, label]
-    error = 2 * np.sqrt((FOLDS - 1) * without.var(axis=0))
+    """One output's share."""
+    vsi, csi = steadiness(again, label)
     return _Fit(
         i=i,
         weights=found.phi[label],
         base=float(found.base[label]),
         r2=float(found.r2[label]),
-        without=without,
+        without=again.without[:, label],
         halves=again.halves[:, label],
-        vsi=stability.variables(quarters),
-        csi=stability.coefficients(quarters, np.broadcast_to(error, quarters.shape)),
+        vsi=vsi,
+        csi=csi,
     )
 
 

@@ -161,13 +161,18 @@ def _hidden(method: MethodFacts, says: Voice) -> tuple[str | Name, ...]:
         ),
         *shown,
         (
-            f"Which {part}s are hidden was {_drawn(method)}. The copies contain the {row} itself, so they are fresh "
-            f"for each {row} and shared with no other."
+            f"Which {part}s are hidden was {_drawn(method, part)}. The copies contain the {row} itself, so they are "
+            f"fresh for each {row} and shared with no other."
         ),
     )
 
 
-def _drawn(method: MethodFacts) -> str:
+def _drawn(method: MethodFacts, part: str) -> str:
+    if method.method == "kernelshap":
+        return (
+            f"drawn for Shapley's kernel, in pairs that hide each other's {part}s; where the budget allows it, all "
+            "ways to hide a number of them were taken"
+        )
     if method.masks == "lime":
         return "drawn independently, as lime draws it"
     if method.masks == "kernel":
@@ -207,6 +212,13 @@ def _local(method: MethodFacts) -> str:
 
 def _local_parts(method: MethodFacts, says: Voice) -> str:
     row, part = says.row.one, _part(says)
+    if method.method == "kernelshap":
+        return (
+            f"For each {row}, KernelSHAP shares out the difference between the model's output and its output with "
+            f"every {part} hidden among the {part}s: Shapley values, by a linear model fitted with the Shapley kernel "
+            "(Lundberg & Lee 2017), whose weights add up to that difference exactly. R² says how far the model is a "
+            f"sum of its {part}s.{_same_parts(says)}"
+        )
     kept = f"all {part}s" if method.features is None else f"{method.features:,} {plural(method.features, part)}"
     text = (
         f"For each {row}, a linear model of which {part}s are shown was fitted to the model's output on its copies; "
@@ -214,9 +226,13 @@ def _local_parts(method: MethodFacts, says: Voice) -> str:
         f"{number(method.kernel_width)}). It keeps {kept} (selection: {method.selection}). A weight says how much "
         f"showing the {part}, against hiding it, goes with a higher output of the linear model."
     )
+    return f"{text}{_same_parts(says)}"
+
+
+def _same_parts(says: Voice) -> str:
     if says.domain != "text" and says.feature.one != "concept":
-        return text
-    return f"{text} Where several parts of {says.row.a} are the same {says.feature.one}, their weights add up."
+        return ""
+    return f" Where several parts of {says.row.a} are the same {says.feature.one}, their weights add up."
 
 
 def _parameters(results: Results, says: Voice) -> tuple[tuple[str, Name], ...]:

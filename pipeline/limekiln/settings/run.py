@@ -45,15 +45,15 @@ class ExplainSettings(Section):
 
     method: Literal["lime", "kernelshap"] = Field(
         default="lime",
-        description="The local method: lime, or for tables kernelshap, whose perturbations show rows of the "
-        "background wherever a feature is hidden.",
+        description="The local method: lime, or kernelshap, whose perturbations show rows of the background wherever "
+        "a table's feature is hidden, and hide the parts of a text, image or series as for lime.",
     )
     background: int = Field(
         default=50,
         ge=1,
         le=100_000,
-        description="With kernelshap, how many rows of the background hidden features show. Each perturbation asks "
-        "the model for as many rows.",
+        description="With kernelshap, how many rows of the background hidden features of a table show. A perturbation "
+        "asks the model for as many rows.",
     )
     pool: Literal["marginal", "data", "none"] | None = Field(
         default=None,
@@ -64,7 +64,7 @@ class ExplainSettings(Section):
     perturbations: Annotated[int, Field(ge=50, le=10_000_000)] | None = Field(
         default=None,
         description="Perturbed rows, in the pool or for each row. Null is 20,000 in a pool, 5,000 for each row of a "
-        "table without one, 500 with kernelshap, and 1,000 for each text, image or series.",
+        "table without one (500 with kernelshap), and 1,000 for each text, image or series.",
     )
     compare_pools: bool = Field(
         default=True,
@@ -75,7 +75,8 @@ class ExplainSettings(Section):
     masks: Literal["lime", "kernel"] = Field(
         default="kernel",
         description="How the parts of a text, image or series to hide are drawn: as lime draws them, or from the "
-        "kernel's own law in balanced pairs, which needs fewer model calls for the same error.",
+        "kernel's own law in balanced pairs, which needs fewer model calls for the same error. Kernelshap draws by "
+        "Shapley's kernel, whatever stands here.",
     )
     batch: int | None = Field(
         default=None,
@@ -200,7 +201,7 @@ class Settings(Section):
     @property
     def perturbations(self) -> int:
         """Perturbed rows, in the pool or for each row, the default filled in."""
-        if self.explain.perturbations is None and self.explain.method == "kernelshap":
+        if self.explain.perturbations is None and self.explain.method == "kernelshap" and self.data.domain == "tabular":
             return _COALITIONS
         return self.explain.perturbations or (_FRESH[self.data.domain] if self.pool == "none" else _POOLED)
 
@@ -237,9 +238,7 @@ def _contradictions_of_the_pool(settings: Settings) -> Iterator[tuple[str, str]]
     if settings.aggregate.until_decided and settings.pool != "marginal":
         yield "aggregate.until_decided", "it grows a pool that all rows share, which explain.pool: marginal gives"
     if explain.method == "kernelshap":
-        if data.domain != "tabular":
-            yield "explain.method", f'"kernelshap" is for tables; data.domain is {data.domain}'
-        if explain.pool in {"marginal", "data"}:
+        if explain.pool in {"marginal", "data"} and data.domain == "tabular":
             yield "explain.pool", "kernelshap's perturbations contain the row, so rows cannot share them; remove it"
         if explain.features is not None:
             yield "explain.features", "kernelshap shares the output out among all features; remove it"
