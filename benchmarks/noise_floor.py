@@ -53,7 +53,6 @@ SETTINGS: Final = (
     Setting("pool of 5,000, numbers as numbers", "marginal", 5000, discretizer="none"),
     Setting("pool of 5,000, 4 kept by forward selection", "marginal", 5000, selection="forward_selection", features=4),
     Setting("pool of 5,000, 8 kept by highest weights", "marginal", 5000, selection="highest_weights", features=8),
-    Setting("pool of 5,000, 4 kept by lasso", "marginal", 5000, selection="lasso_path", features=4),
     Setting("500 per row, 4 kept by forward selection", "none", 500, selection="forward_selection", features=4),
 )
 

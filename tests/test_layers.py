@@ -26,14 +26,14 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("summary",),
     ("certainty", "looks", "trust", "views"),
     ("importances", "representatives", "local"),
-    ("certify", "fooling"),
+    ("certify", "fooling", "agreement"),
     ("sample", "matrix", "domains", "surrogate", "kernels", "shapley", "stability", "aggregate", "pick"),
     ("record",),
     ("evidence", "settings", "values", "errors"),
 )
 MATHEMATICS = {
     "sample", "matrix", "domains", "surrogate", "kernels", "shapley", "stability", "aggregate", "certify", "fooling",
-    "pick", "local", "values", "errors",
+    "agreement", "pick", "local", "values", "errors",
 }  # fmt: skip
 MATHEMATICS_OF_EVALUATION = {"evaluation/deletion.py", "evaluation/retraining.py"}
 MATHEMATICS_MAY_IMPORT = {"numpy", "scipy", "sklearn", "pandas"}

@@ -198,4 +198,6 @@ _CODECS: Final[Mapping[str, tuple[Callable[[Any], Arrays], Callable[[Arrays], An
     "perturbed pool": (_part_out, _part_in),
     "real pool": (_part_out, _part_in),
     "explain": (_batch_out, _batch_in),
+    "second pool": (_part_out, _part_in),
+    "second explain": (_batch_out, _batch_in),
 }

@@ -112,6 +112,8 @@ def run(
             _say(line)
         if pools := _pools(finished.record.results):
             _say(pools)
+        if methods := _methods(finished.record.results):
+            _say(methods)
         _say(
             f"requested {counts.requested:,} = explained {counts.explained:,} + failed {counts.failed:,} rows; "
             f"the model was asked for {counts.model_rows:,} rows"
@@ -344,6 +346,18 @@ def _pools(results: Any) -> str:
     said = next((n.text for n in results.notices if n.code.startswith("pools_")), "perturbed and real rows agree")
     excess = max(f.excess for f in results.pools.findings)
     return f"{said.rstrip('.')} (largest excess {excess:.2f}; {results.pools.disagree_from:g} is a finding)"
+
+
+def _methods(results: Any) -> str:
+    """How far LIME and KernelSHAP agree, class by class; those that agree least where there are many."""
+    if results.methods is None:
+        return next((n.text for n in results.notices if n.code == "methods_not_compared"), "")
+    known = (f for f in results.methods.findings if f.rank_correlation is not None)
+    told = [
+        f"{f.class_name} {f.rank_correlation:.2f} ({round(f.overlap * f.top)} of the first {f.top} shared)"
+        for f in sorted(known, key=lambda f: f.rank_correlation)[:_CLASSES_TOLD]
+    ]
+    return f"rank correlation of LIME and KernelSHAP: {', '.join(told)}" if told else ""
 
 
 def _say(message: str) -> None:

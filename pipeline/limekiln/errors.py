@@ -21,6 +21,10 @@ class RunError(LimekilnError):
     """The run could not be finished although its input was accepted."""
 
 
+class RefusedError(RunError):
+    """The model refuses too many of the rows that explanations rest on."""
+
+
 class PdfUnavailableError(RunError):
     """A PDF was asked for and the libraries that draw it are missing; everything else was written."""
 

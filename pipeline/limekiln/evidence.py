@@ -147,3 +147,50 @@ class GateOutcome(Stored):
     threshold: float | None = None
     verdict: GateVerdict
     reason: str
+
+
+class MethodScore(Stored):
+    """A feature's score by two methods over the same rows, of all features' scores, and its ranks by them."""
+
+    feature: str
+    lime: float
+    kernelshap: float
+    lime_rank: int
+    kernelshap_rank: int
+
+
+class MethodFinding(Stored):
+    """One class explained by LIME and by KernelSHAP; see `agreement.Agreement`.
+
+    `overlap` is of the first `top` features, and `features` are the first `top` of either, by the run's own method.
+    `moved` is the feature whose two ranks differ most. `row_correlation` and `same_sign` compare explanations row by
+    row, and `same_sign` leaves features out whose weights are slopes. None where a number is not defined.
+    """
+
+    class_name: str
+    rows: int
+    rank_correlation: float | None
+    top: int
+    overlap: float
+    moved: str | None
+    row_correlation: float | None
+    same_sign: float | None
+    features: tuple[MethodScore, ...]
+
+
+class MethodComparison(Stored):
+    """The same rows explained by LIME and by KernelSHAP (docs/explanation/lime-and-shap.md).
+
+    `second` is the method that is not the run's own. It had `perturbations` rows, or coalitions of each row, and asked
+    the model for `model_rows`. `rows` were explained by both, and `failed` by the run's own method alone. `background`
+    is how many rows KernelSHAP's hidden features show. `slopes` are features whose weight by LIME is a slope.
+    """
+
+    second: Literal["lime", "kernelshap"]
+    perturbations: int
+    background: int
+    model_rows: int
+    rows: int
+    failed: int
+    slopes: int
+    findings: tuple[MethodFinding, ...]

@@ -19,7 +19,7 @@ from limekiln import checkpoint, data, drivers, gates, models, stages, store
 from limekiln.bench import Bench, Stopwatch
 from limekiln.config import LoadedConfig
 from limekiln.data.frame import Frame
-from limekiln.drivers import Inputs, two_pools
+from limekiln.drivers import Inputs, two_methods, two_pools
 from limekiln.errors import InputError, LimekilnError, PdfUnavailableError
 from limekiln.fanout import executor
 from limekiln.models import ModelRef
@@ -170,6 +170,8 @@ def check(config: LoadedConfig) -> Plan:
     model_rows = own + settings.perturbations * each * (taken if fresh else 1)
     background = None if inputs.background is inputs.frame else len(inputs.background.features)
     model_rows += two_pools.model_rows(settings, rows, background, own)
+    classes = len(inputs.model.classes) if inputs.model.task == "classification" else 1
+    model_rows += two_methods.model_rows(settings, taken, inputs.frame.features.shape[1], classes)
     notices = [n.text for n in (*inputs.frame.notices, *inputs.model.notices)]
     return Plan(
         model=inputs.model.description,

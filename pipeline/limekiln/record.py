@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 import pandas as pd
 
-from limekiln.evidence import Certificate, GateOutcome, GateVerdict, PoolComparison, Trust, View
+from limekiln.evidence import Certificate, GateOutcome, GateVerdict, MethodComparison, PoolComparison, Trust, View
 from limekiln.evidence import Stored as _Stored
 
 SCHEMA: Final = 1
@@ -287,7 +287,8 @@ class Results(_Stored):
     """`results.json`: a pure function of model, data, config and seed; no time, no place.
 
     `accuracy` is the share of explained rows whose predicted (likeliest) class is the true one; None without labels.
-    `pools` is None where perturbed rows were not compared with real ones. `gates` are in the order of the config.
+    `pools` is None where perturbed rows were not compared with real ones, `methods` where rows were not explained by a
+    second method. `gates` are in the order of the config.
     """
 
     schema_number: int = SCHEMA
@@ -302,6 +303,7 @@ class Results(_Stored):
     picks: tuple[Pick, ...]
     notices: tuple[Notice, ...]
     pools: PoolComparison | None = None
+    methods: MethodComparison | None = None
     gates: tuple[GateOutcome, ...] = ()
 
 

@@ -18,7 +18,7 @@ from limekiln.certainty import Asked
 from limekiln.data.frame import Frame
 from limekiln.drivers import Driver, Inputs, Known, OneRow, Told, driver
 from limekiln.errors import InputError, RunError
-from limekiln.evidence import PoolComparison
+from limekiln.evidence import MethodComparison, PoolComparison
 from limekiln.models import Model
 from limekiln.notices import of_noise, of_pools, of_run
 from limekiln.record import Counts, DataFacts, MethodFacts, ModelFacts, Notice, Results
@@ -29,8 +29,6 @@ from limekiln.values import Array, Failure, Index
 
 Predicted = tuple[Array, list[Failure]]
 """Predictions (n, C), NaN where a row failed, and the failures."""
-Compare = Callable[[], PoolComparison | Notice]
-"""Compares perturbed and real rows, when asked, or says why not."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +38,19 @@ class Fired:
     results: Results
     tables: dict[str, pd.DataFrame]
     explained: summary.Explained
+
+
+@dataclass(frozen=True)
+class Comparisons:
+    """What is still to be compared once the rows are explained, or why it cannot be; None where nobody asks.
+
+    Attributes:
+        pools: perturbed and real rows.
+        methods: the run's own method and a second one.
+    """
+
+    pools: Callable[[], PoolComparison | Notice] | None
+    methods: Callable[[], MethodComparison | Notice] | None
 
 
 def fire(inputs: Inputs, settings: Settings, bench: Bench) -> Fired:
@@ -57,18 +68,16 @@ def fire(inputs: Inputs, settings: Settings, bench: Bench) -> Fired:
     predicted_rows = bench.model_rows
     while True:
         bench.model_rows = predicted_rows  # a larger pool begins with the smaller one, which is not asked for again
-        fired, compare = _fire(inputs, settings, bench, everything)
+        fired, comparisons = _fire(inputs, settings, bench, everything)
         larger = looks.next_settings(settings, fired.results, bench.look)
         if larger is None:
-            return _compared(fired, compare, bench)
+            return _compared(fired, comparisons, bench)
         settings = larger
         bench.look += 1
 
 
-def _fire(
-    inputs: Inputs, settings: Settings, bench: Bench, everything: Predicted | None
-) -> tuple[Fired, Compare | None]:
-    """All stages but the comparison, once; `everything` holds the predictions of all rows where they are known."""
+def _fire(inputs: Inputs, settings: Settings, bench: Bench, everything: Predicted | None) -> tuple[Fired, Comparisons]:
+    """All stages but the comparisons, once; `everything` holds the predictions of all rows where they are known."""
     way = driver(inputs, settings, bench)
     with bench.clock.stage("predict"):
         chosen, predicted, failures, known = _choose_rows(inputs, settings, way, everything)
@@ -124,22 +133,24 @@ def _fire(
     tables = summary.tables(explained, ranked, picks, failures, inputs.frame.keys)
     pictures = summary.pictures(explained, shown, told.concepts)
     fired = Fired(results, tables if pictures.empty else {**tables, "pictures": pictures}, explained)
-    return fired, partial(told.compare, known) if told.compare else None
+    return fired, Comparisons(partial(told.compare, known) if told.compare else None, told.second)
 
 
-def _compared(fired: Fired, compare: Compare | None, bench: Bench) -> Fired:
-    """The run with its finding on perturbed and real rows, which comes before all other notices."""
-    if compare is None:
-        return fired
-    found, results = compare(), fired.results
-    pools = None if isinstance(found, Notice) else found
-    notices = (
-        (*results.notices, found)
-        if isinstance(found, Notice)
-        else (*of_pools(found, regression=results.model.task == "regression"), *results.notices)
-    )
-    counts = results.counts.model_copy(update={"model_rows": bench.model_rows})
-    return replace(fired, results=results.model_copy(update={"pools": pools, "notices": notices, "counts": counts}))
+def _compared(fired: Fired, comparisons: Comparisons, bench: Bench) -> Fired:
+    """The run with what was compared; a finding on perturbed and real rows comes before all other notices."""
+    found = {
+        "pools": comparisons.pools() if comparisons.pools else None,
+        "methods": comparisons.methods() if comparisons.methods else None,
+    }
+    results, pools = fired.results, found["pools"]
+    first = of_pools(pools, regression=results.model.task == "regression") if isinstance(pools, PoolComparison) else []
+    last = [f for f in found.values() if isinstance(f, Notice)]
+    updates = {
+        **{part: None if isinstance(f, Notice) else f for part, f in found.items()},
+        "notices": (*first, *results.notices, *last),
+        "counts": results.counts.model_copy(update={"model_rows": bench.model_rows}),
+    }
+    return replace(fired, results=results.model_copy(update=updates))
 
 
 def one_row(inputs: Inputs, settings: Settings, position: int, bench: Bench) -> tuple[Array, OneRow]:

@@ -1,5 +1,6 @@
 """A table's rows: one shared pool of perturbed rows for all of them, or fresh ones for each."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -12,9 +13,12 @@ from limekiln.domains.tabular import data_pool
 from limekiln.domains.tabular import space as spaces
 from limekiln.domains.tabular.pool import Pool
 from limekiln.domains.tabular.space import Space
+from limekiln.drivers import two_methods
 from limekiln.drivers.told import Inputs, OneRow, Told
+from limekiln.drivers.two_methods import TwoMethods
 from limekiln.drivers.two_pools import TwoPools
-from limekiln.errors import InputError, InstanceError, RunError
+from limekiln.errors import InputError, InstanceError, RefusedError, RunError
+from limekiln.evidence import MethodComparison
 from limekiln.kernels import default_width
 from limekiln.local import shapley as local_shapley
 from limekiln.local.shapley import ShapleyJob, TableRows
@@ -34,9 +38,10 @@ from limekiln.local.tables import (
     predict_part,
     split,
 )
+from limekiln.record import Notice
 from limekiln.settings import Settings
 from limekiln.summary import Illustration
-from limekiln.values import Array, Failure, Index, concatenate
+from limekiln.values import Array, Failure, Index, LocalExplanations, concatenate
 
 ROWS_A_PREDICTION: Final = 4096
 """Rows of the data predicted at once; a constant, since a model's last bits may depend on it."""
@@ -53,11 +58,15 @@ _FRESH_BATCH: Final = 8
 
 @dataclass
 class TableDriver:
-    """Explains rows of a table; fits the interpretable space to the background first."""
+    """Explains rows of a table; fits the interpretable space to the background first.
+
+    `stage` begins the names of the stages that ask the model for explanations.
+    """
 
     inputs: Inputs
     settings: Settings
     bench: Bench
+    stage: str = ""
     space: Space = field(init=False)
 
     def __post_init__(self) -> None:
@@ -91,6 +100,7 @@ class TableDriver:
             folds=sum((o.folds for o in outcomes[1:]), start=outcomes[0].folds),
             probes=_sum([o.probes for o in outcomes if o.probes is not None]),
             compare=self._pools(batch, pool).compare if self.settings.explain.compare_pools else None,
+            second=self._second(batch, local),
             width=self._local().width,
             features=summary.feature_facts(self.space, self.inputs.frame.features),
         )
@@ -99,19 +109,29 @@ class TableDriver:
         """The batches' explanations, the pool they share, and the rows that the model refused before any of them."""
         if self.settings.explain.method == "kernelshap":
             game = self._game()
-            with self.bench.clock.stage("explain"):
+            with self.bench.clock.stage(f"{self.stage}explain"):
                 pieces = local_shapley.split(self._table(batch), _FRESH_BATCH)
-                outcomes = self.bench.map("explain", local_shapley.explain_shapley, game, pieces)
+                outcomes = self.bench.map(f"{self.stage}explain", local_shapley.explain_shapley, game, pieces)
             return outcomes, None, game.background.refused
-        job, refused = self._job(_probed(batch))
-        with self.bench.clock.stage("explain"):
+        job, refused = self._job(_NO_ROWS if self.stage else _probed(batch))
+        with self.bench.clock.stage(f"{self.stage}explain"):
             if isinstance(job, PooledJob):
-                outcomes = self.bench.map("explain", explain_pooled, job, split(batch, _POOLED_BATCH))
+                outcomes = self.bench.map(f"{self.stage}explain", explain_pooled, job, split(batch, _POOLED_BATCH))
                 return outcomes, job.pool, refused
-            return self.bench.map("explain", explain_fresh, job, split(batch, _FRESH_BATCH)), None, refused
+            return self.bench.map(f"{self.stage}explain", explain_fresh, job, split(batch, _FRESH_BATCH)), None, refused
 
     def _pools(self, batch: Rows, pool: Pool | None) -> TwoPools:
         return TwoPools(self.inputs, self.settings, self.bench, self._local(), batch, pool)
+
+    def _second(self, batch: Rows, local: LocalExplanations) -> Callable[[], MethodComparison | Notice] | None:
+        second = two_methods.settings_of(self.settings, len(self.space.columns))
+        if second is None:
+            return None
+
+        def ask(rows: Rows) -> list[Batch]:
+            return TableDriver(self.inputs, second, self.bench, two_methods.STAGE)._outcomes(rows)[0]  # noqa: SLF001
+
+        return TwoMethods(self.inputs, self.settings, second, self.bench, self.space, batch, local, ask).compare
 
     def _table(self, batch: Rows) -> TableRows:
         return TableRows(batch, self.inputs.frame.features.iloc[batch.rows])
@@ -126,14 +146,14 @@ class TableDriver:
             )
         features, seed = self.inputs.background.features, self.settings.sample.seed
         positions = data_pool.choose(len(features), self.settings.explain.background, seed)
-        with self.bench.clock.stage("pool"):
+        with self.bench.clock.stage(f"{self.stage}pool"):
             try:
                 background = local_shapley.ask_background(self.inputs.ref, features.iloc[positions])
             except ValueError as error:
-                raise RunError(str(error)) from error
+                raise RefusedError(str(error)) from error
             self.bench.model_rows += len(positions)
         if background.refused > allowed * len(positions):
-            raise RunError(
+            raise RefusedError(
                 f"the model refused {background.refused:,} of {len(positions):,} background rows, more than "
                 f"explain.max_failed_fraction allows ({allowed:g}); the first reason: {background.error}"
             )
@@ -184,7 +204,7 @@ class TableDriver:
         allowed = self.settings.explain.max_failed_fraction
         if self.settings.pool == "none":
             return FreshJob(local, self.inputs.ref, n, seed, allowed), 0
-        with self.bench.clock.stage("pool"):
+        with self.bench.clock.stage(f"{self.stage}pool"):
             if self.settings.pool == "data":
                 features = self.inputs.background.features
                 positions = data_pool.choose(len(features), n, seed)
@@ -193,7 +213,8 @@ class TableDriver:
                 parts = self.bench.map("pool", data_pool.predict_part, job, rows)
                 what, hint = "rows of the background", ""
             else:
-                parts = self.bench.map("pool", predict_part, PoolJob(self.space, self.inputs.ref, seed), pool_parts(n))
+                draw = PoolJob(self.space, self.inputs.ref, seed)
+                parts = self.bench.map(f"{self.stage}pool", predict_part, draw, pool_parts(n))
                 what, hint = (
                     "perturbed rows",
                     " A numeric column whose numbers are codes belongs into data.categorical.",
@@ -202,7 +223,7 @@ class TableDriver:
             refused = sum(p.failed for p in parts)
             if refused > allowed * n or refused == n:
                 reason = next(p.error for p in parts if p.error)
-                raise RunError(
+                raise RefusedError(
                     f"the model refused {refused:,} of {n:,} {what}, more than explain.max_failed_fraction allows "
                     f"({allowed:g}); the first reason: {reason}.{hint}"
                 )

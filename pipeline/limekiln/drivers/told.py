@@ -8,7 +8,7 @@ from typing import Protocol
 from limekiln.aggregate.floor import ProbeTally
 from limekiln.aggregate.folds import FoldTally
 from limekiln.data.frame import Frame
-from limekiln.evidence import PoolComparison
+from limekiln.evidence import MethodComparison, PoolComparison
 from limekiln.models import Model
 from limekiln.record import FeatureFacts, Layout, LocalFeature, Notice
 from limekiln.summary import Illustration
@@ -54,6 +54,7 @@ class Told:
         folds: tallies of the explanations as folds of the perturbations are left out; None where they have none.
         probes: tallies of probes beside the features of some rows; None where there are none.
         compare: whether perturbed rows show what real ones get, or why that is not known; None where nobody asks.
+        second: explains rows by a second method and compares the two, or says why not; None where nobody asks.
     """
 
     vocabulary: Vocabulary
@@ -71,6 +72,7 @@ class Told:
     folds: FoldTally | None = None
     probes: ProbeTally | None = None
     compare: Callable[[Known], PoolComparison | Notice] | None = None
+    second: Callable[[], MethodComparison | Notice] | None = None
 
 
 @dataclass(frozen=True)

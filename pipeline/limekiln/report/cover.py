@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, replace
 
 from limekiln.record import ALL_CLASSES, ClassFacts, Pick, Results, RunRecord, Score
-from limekiln.report import certainty, floor, gates, images, picture, planes, pools
+from limekiln.report import certainty, floor, gates, images, picture, planes, pools, two_methods
 from limekiln.report.gates import GateList
 from limekiln.report.names import Name, Sentence, between, join, name, say
 from limekiln.report.picture import Picture
@@ -85,7 +85,9 @@ def build(record: RunRecord) -> Cover:
         sure=sure(results, says),
         figures=_figures(results, says),
         notices=tuple(name(n.text, 190) for n in notices[:_NOTICES]),
-        notices_more=f"and {len(notices) - _NOTICES} more in section 7" if len(notices) > _NOTICES else "",
+        notices_more=f"and {len(notices) - _NOTICES} more in section {_limitations(results)}"
+        if len(notices) > _NOTICES
+        else "",
         picture=Picture("", "", ()),
         feature=says.feature.one,
     )
@@ -99,6 +101,11 @@ def build(record: RunRecord) -> Cover:
     rows = max(_FEWEST_ROWS, min(_MOST_ROWS, rows))
     net = planes.net_shares(record.tables["importances"])
     return replace(cover, picture=picture.draw(results, classes, says, rows, net=net, concepts=images.concepts(record)))
+
+
+def _limitations(results: Results) -> int:
+    """The section that has all notices; the one on two methods comes before it."""
+    return 8 if two_methods.asked(results) else 7
 
 
 def _found_more(left: str, results: Results) -> str:

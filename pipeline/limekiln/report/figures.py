@@ -13,6 +13,7 @@ from limekiln.report.words import MINUS, percent
 
 Sign = Literal["for", "against"]
 BAR_HEIGHT = 11
+_PAIRED = 7
 _HATCH_STEP = 4
 _SEEN = 1.5  # a floor nearer to the axis cannot be told from it
 _LIGHT, _DEEP = (0xF2, 0xF6, 0xFA), (0x00, 0x5B, 0x94)
@@ -43,6 +44,17 @@ class Bar:
     marks: tuple[Mark, ...]
     whisker: tuple[float, float] | None
     floor: float | None = None
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two values of one table row as bars one above the other, by their lengths: the first filled, the second open."""
+
+    title: str
+    width: float
+    height: float
+    first: float
+    second: float
 
 
 @dataclass(frozen=True)
@@ -148,6 +160,12 @@ def diverging_bar(title: str, weight: float, *, reach: float, width: float = 150
     sign: Sign = "for" if weight >= 0 else "against"
     mark = _mark(sign, zero if sign == "for" else zero - length, 0, length, BAR_HEIGHT)
     return Bar(title, width, BAR_HEIGHT, zero, () if mark is None else (mark,), None)
+
+
+def pair(title: str, first: float, second: float, *, top: float, width: float = 150) -> Pair:
+    """Two bars on a scale that ends at `top`."""
+    scale = (width - 1) / top if top > 0 else 0.0  # the open bar's outline needs the last unit
+    return Pair(title, width, 2 * _PAIRED + 3, _r(max(0.0, first) * scale), _r(max(0.0, second) * scale))
 
 
 def coverage_steps(

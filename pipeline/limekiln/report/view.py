@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, replace
 
-from limekiln.record import RunRecord
-from limekiln.report import cover, gates, heat, importances, method, picks, provenance, reliability
+from limekiln.record import Results, RunRecord
+from limekiln.report import cover, gates, heat, importances, method, picks, provenance, reliability, two_methods
 from limekiln.report.cover import Cover
 from limekiln.report.gates import GateList
 from limekiln.report.importances import Importances
@@ -12,21 +12,24 @@ from limekiln.report.names import Name, long_names, name
 from limekiln.report.picks import Picks
 from limekiln.report.provenance import Provenance
 from limekiln.report.reliability import Reliability
+from limekiln.report.two_methods import TwoMethods
 from limekiln.report.voice import Voice, voice
 from limekiln.report.words import day, moment
 
+_TWO_METHODS = "two-methods"
 SECTIONS = (
     ("importances", "What each class rests on"),
     ("heat", "Features × classes"),
     ("picks", "Representative rows"),
     ("reliability", "Reliability"),
+    (_TWO_METHODS, "Two methods"),
     ("method", "Method and parameters"),
     ("limitations", "Limitations"),
     ("sign-off", "Sign-off"),
     ("provenance", "Provenance"),
     ("glossary", "Glossary"),
 )
-"""The sections after page one, which is the first: anchor and heading."""
+"""The sections after page one, which is the first: anchor and heading; two methods only where they were asked for."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ class ReportView:
     picks: Picks
     gates: GateList
     reliability: Reliability
+    two_methods: TwoMethods | None
     method: Method
     provenance: Provenance
     long_names: tuple[str, ...]
@@ -80,7 +84,7 @@ def build(record: RunRecord) -> ReportView:
         created_words=day(manifest.created),
         generator=f"limekiln {manifest.limekiln}",
         author=manifest.report.owner or "",
-        sections=_sections(says),
+        sections=_sections(record.results, says),
         row=says.row.one,
         rows=says.row.many,
         whose=says.row.whose,
@@ -89,6 +93,7 @@ def build(record: RunRecord) -> ReportView:
         picks=picks.build(record),
         gates=gates.in_full(record.results),
         reliability=reliability.build(record),
+        two_methods=two_methods.build(record.results, says),
         method=method.build(record),
         provenance=provenance.build(record),
         long_names=(),
@@ -96,8 +101,10 @@ def build(record: RunRecord) -> ReportView:
     return replace(view, long_names=long_names(view))
 
 
-def _sections(says: Voice) -> tuple[Section, ...]:
+def _sections(results: Results, says: Voice) -> tuple[Section, ...]:
     titles = dict(SECTIONS) | {"heat": heat.heading(says), "picks": f"Representative {says.row.many}"}
+    if not two_methods.asked(results):
+        del titles[_TWO_METHODS]
     if says.regression:
         titles["importances"] = "What each value rests on" if says.several else "What the predictions rest on"
     return tuple(Section(i, anchor, title) for i, (anchor, title) in enumerate(titles.items(), start=2))

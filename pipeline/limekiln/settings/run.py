@@ -48,6 +48,11 @@ class ExplainSettings(Section):
         description="The local method: lime, or kernelshap, whose perturbations show rows of the background wherever "
         "a table's feature is hidden, and hide the parts of a text, image or series as for lime.",
     )
+    second_method: Literal["lime", "kernelshap"] | None = Field(
+        default=None,
+        description="Of tables: explain rows by this method too, at most 100 of each class, and show where its ranking "
+        "differs from that of explain.method. It has as many perturbations as it has by default; LIME's are a pool.",
+    )
     background: int = Field(
         default=50,
         ge=1,
@@ -229,6 +234,10 @@ def _contradictions(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "explain.features", 'explain.selection is "none", which keeps every feature; set one of the two'
     yield from _contradictions_of_the_pool(settings)
     yield from gate_settings.contradictions(settings)
+    if explain.second_method is not None and data.domain != "tabular":
+        yield "explain.second_method", f"two methods are compared on tables; data.domain is {data.domain}; remove it"
+    elif explain.second_method == explain.method:
+        yield "explain.second_method", f'explain.method is "{explain.method}" too; name the other method, or remove it'
     for name in repeated(settings.report.formats):
         yield "report.formats", f'"{name}" stands twice'
 
