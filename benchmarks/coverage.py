@@ -3,7 +3,8 @@
 
 Run it as `OMP_NUM_THREADS=1 python benchmarks/coverage.py [REPEATS]`; with 1,000 repeats, the default, it takes about
 half an hour. The tables of docs/explanation/how-sure.md are what it prints, and it draws that page's picture.
-Features of differing support are in benchmarks/coverage_support.py, certificates in coverage_certificates.py.
+Features of differing support are in benchmarks/coverage_support.py, certificates in coverage_certificates.py
+and coverage_pools.py.
 
 Two kinds of populations. *Made-up weights*: each row has limits that its weights tend to, known exactly, and noise in
 folds as perturbations make it: common to all rows for a shared pool, each row's own else. *A real model*: a table, a
@@ -14,6 +15,7 @@ the score over repeats: what this procedure gives with so many perturbations, th
 """
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -29,6 +31,9 @@ from limekiln.certify import Certain
 from limekiln.values import Array, Explanations, Index, Mask, plain_vocabulary
 
 SCORES: Final[tuple[ScoreName, ...]] = ("weighted", "share")
+Named = Literal["weighted", "share", "limit"]
+LIMIT: Final[Named] = "limit"
+"""The weighted score, freed of the noise's own part."""
 CONFIDENCE: Final = 0.95
 SAMPLED: Final = 0.25
 """The share of the population that is explained where rows are sampled."""
@@ -78,15 +83,19 @@ class Cell:
 
 @dataclass(frozen=True)
 class Repeats:
-    """R repeats of F features by score: estimates, low and high (R, F); limits (F,) and mean supports (F,)."""
+    """R repeats of F features by score: estimates, low and high (R, F); limits (F,) and mean supports (F,).
 
-    estimates: dict[ScoreName, Array]
-    low: dict[ScoreName, Array]
-    high: dict[ScoreName, Array]
+    `halves` (R, F) are the weighted scores from products of halves.
+    """
+
+    estimates: dict[Named, Array]
+    low: dict[Named, Array]
+    high: dict[Named, Array]
     limits: dict[ScoreName, Array]
     support: Array
+    halves: Array
 
-    def coverage(self, score: ScoreName, truth: Array | None = None) -> Array:
+    def coverage(self, score: Named, truth: Array | None = None) -> Array:
         """How often the intervals hold the truth, (F,); the average over repeats where none is given."""
         truth = self.estimates[score].mean(axis=0) if truth is None else truth
         held: Array = ((self.low[score] <= truth) & (truth <= self.high[score])).mean(axis=0)
@@ -187,18 +196,28 @@ def gather(runs: list[tuple[Index, normlime.Scores, Certain]], limits: dict[Scor
     """Repeats in the features' own order; one that a repeat did not compare is NaN there, and not held."""
     features = len(limits["share"])
 
-    def placed(score: ScoreName, end: int) -> Array:
+    def placed(values: Callable[[Certain], Array | None]) -> Array:
         found = np.full((len(runs), features), np.nan)
         for r, (keys, _, certain) in enumerate(runs):
-            found[r, keys] = certain.bounds[score][end]
+            found[r, keys] = values(certain)
         return found
 
+    def of_limit(name: Literal["score", "low", "high"]) -> Array:
+        return placed(lambda c: None if c.limit is None else getattr(c.limit, name))
+
+    def ends(score: ScoreName, end: int) -> Array:
+        return placed(lambda c: c.bounds[score][end])
+
+    def estimates(score: ScoreName) -> Array:
+        return np.array([getattr(scores, score) for _, scores, _ in runs])
+
     return Repeats(
-        estimates={s: np.array([getattr(scores, s) for _, scores, _ in runs]) for s in SCORES},
-        low={s: placed(s, 0) for s in SCORES},
-        high={s: placed(s, 1) for s in SCORES},
+        estimates={**{s: estimates(s) for s in SCORES}, LIMIT: of_limit("score")},
+        low={**{s: ends(s, 0) for s in SCORES}, LIMIT: of_limit("low")},
+        high={**{s: ends(s, 1) for s in SCORES}, LIMIT: of_limit("high")},
         limits=limits,
         support=np.mean([scores.support for _, scores, _ in runs], axis=0),
+        halves=placed(lambda c: c.debiased),
     )
 
 
@@ -207,22 +226,42 @@ def gather(runs: list[tuple[Index, normlime.Scores, Certain]], limits: dict[Scor
 
 def line(name: str, found: Repeats, floor: Mask) -> str:
     """A table's line: the least and greatest coverage over features, of the average and of the limit, by score."""
-
-    def span(values: Array) -> str:
-        low, high = (f"{100 * v:.1f}" for v in (values.min(), values.max()))
-        return low if low == high else f"{low} – {high}"
-
     cells = [name]
     compared = ~floor & (found.support >= LEAST_SUPPORT)
     for score in SCORES:
         average, limit = found.coverage(score), found.coverage(score, found.limits[score])
-        cells += [span(average[compared]), span(limit[compared]), span(average[floor])]
+        cells += [_span(average[compared]), _span(limit[compared]), _span(average[floor])]
     return "| " + " | ".join(cells) + " |"
+
+
+def limit_line(name: str, found: Repeats, floor: Mask) -> str:
+    """The same of the limit: how often `limit` and `weighted` hold it, and by how many per cent estimates are off."""
+    compared, truth = ~floor & (found.support >= LEAST_SUPPORT), found.limits["weighted"]
+    held = [found.coverage(score, truth) for score in (LIMIT, "weighted")]
+
+    def off(estimates: Array) -> str:
+        values = estimates[:, compared].mean(axis=0) / truth[compared] - 1
+        return _span(values, "+.1f")
+
+    cells = [name, *(_span(h[k]) for h in held for k in (compared, floor))]
+    return (
+        "| "
+        + " | ".join([*cells, *map(off, (found.estimates["weighted"], found.halves, found.estimates[LIMIT]))])
+        + " |"
+    )
+
+
+def _span(values: Array, form: str = ".1f") -> str:
+    low, high = (f"{100 * v:{form}}" for v in (values.min(), values.max()))
+    return low if low == high else f"{low} – {high}"
 
 
 HEAD: Final = """
 | | weighted: average | limit | floor, average | share: average | limit | floor, average |
 |---|---|---|---|---|---|---|"""
+LIMIT_HEAD: Final = """
+| | `limit` holds it | floor, 0 | `weighted` holds it | floor, 0 | `weighted` is off by | `debiased` | `limit` |
+|---|---|---|---|---|---|---|---|"""
 
 
 def main(repeats: int) -> None:
@@ -231,6 +270,7 @@ def main(repeats: int) -> None:
         coverage_certificates,
         coverage_model,
         coverage_picture,
+        coverage_pools,
         coverage_support,
     )
 
@@ -242,15 +282,19 @@ def main(repeats: int) -> None:
         for sampled in (True, False)
         for shared in (True, False)
     ]
+    of_limits = []
     for i, cell in enumerate(cells):
         found = repeat(cell, repeats, i)
         print(line(cell.name, found, floor), flush=True)
+        of_limits.append(limit_line(cell.name, found, floor))
         if i == 0:
             path = Path(__file__).parent.parent / "docs" / "images" / "how-sure.svg"
             path.write_text(coverage_picture.picture(found, 0), "utf-8")
+    print(f"\nLimits, made-up weights{LIMIT_HEAD}", *of_limits, sep="\n", flush=True)
     coverage_model.main(max(repeats // 5, 20))
     coverage_support.main(repeats)
     coverage_certificates.main(repeats)
+    coverage_pools.main(repeats)
 
 
 if __name__ == "__main__":

@@ -132,6 +132,11 @@ def claims(
     return decision, separated, asked - separated - {(p.first, p.second) for p in decision.open}
 
 
+def wrong_claims(t: Array, separated: set[tuple[int, int]], tied: set[tuple[int, int]], indifferent: float) -> bool:
+    """Whether any pair of positions that was called separated or tied is not, by the true scores t (k,)."""
+    return any(t[i] <= t[j] for i, j in separated) or any(abs(t[i] - t[j]) > indifferent for i, j in tied)
+
+
 def truth_of(contest: Contest, score: ScoreName, seed: int = 0) -> Array:
     """The scores (k,) of endlessly many rows, features of one size exactly equal."""
     sizes = np.array(contest.sizes)
@@ -162,8 +167,7 @@ def contested(contest: Contest, repeats: int, seed: int, *, score: ScoreName = "
             order, scores, s = scored(weights, score)
             alpha = certify.error_at(look, 1 - CONFIDENCE)
             decision, separated, tied = claims(contest, scores, s, alpha, n)
-            t = truth[order]
-            false = any(t[i] <= t[j] for i, j in separated) or any(abs(t[i] - t[j]) > indifferent for i, j in tied)
+            false = wrong_claims(truth[order], separated, tied, indifferent)
             ever |= false
             if decision.verdict == "decided":
                 issued, wrong = issued + 1, wrong + false

@@ -131,9 +131,12 @@ def main(repeats: int) -> None:
     """Prints the table."""
     floor = np.array([name == NOTHING for name in table(1, 0).columns])
     print(f"\nA real model, {repeats:,} repeats{coverage.HEAD}")
+    of_limits = []
     for sampled in (True, False):
         for shared in (True, False):
             found = repeat(120, repeats, sampled=sampled, shared=shared, features=None)
             where = "shared pool of 2,000" if shared else "500 perturbations per row"
             name = f"120 rows {'sampled' if sampled else 'complete'}, {where}"
             print(coverage.line(name, found, floor), flush=True)
+            of_limits.append(coverage.limit_line(name, found, floor))
+    print(f"\nLimits, a real model{coverage.LIMIT_HEAD}", *of_limits, sep="\n", flush=True)

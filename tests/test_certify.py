@@ -56,6 +56,16 @@ def test_bounds_are_students_and_none_is_below_nothing() -> None:
     assert low[1] == 0
 
 
+def test_a_limits_interval_allows_for_the_correction() -> None:
+    measured, corrected = np.array([1.0, 1.0, 0.1]), np.array([1.0, 0.7, -0.2])
+    found = certify.limits(measured, corrected, spread([0.0] * 3, pool=[0.1] * 3), 0.95)
+    reach = 2.093024 * 0.1
+    assert found.score.tolist() == corrected.tolist()
+    assert (found.low[0], found.high[0]) == pytest.approx((1 - reach, 1 + reach))
+    assert (found.low[1], found.high[1]) == pytest.approx((0.7 - np.hypot(reach, 0.3), 0.7 + np.hypot(reach, 0.3)))
+    assert (found.low[2], found.high[2]) == pytest.approx((0.0, np.hypot(reach, 0.3) - 0.2))
+
+
 def test_bounds_reach_farther_where_rare_rows_would_pull() -> None:
     scores = np.array([1.0, 1.0, 1.0])
     low, high = certify.bounds(scores, spread([0.1] * 3, skewness=[0.0, 0.5, -0.5]), 0.95)

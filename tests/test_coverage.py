@@ -10,7 +10,14 @@ from functools import cache
 
 import numpy as np
 import pytest
-from benchmarks import coverage, coverage_certificates, coverage_model, coverage_picture, coverage_support
+from benchmarks import (
+    coverage,
+    coverage_certificates,
+    coverage_model,
+    coverage_picture,
+    coverage_pools,
+    coverage_support,
+)
 from benchmarks.coverage import SCORES, Cell, Repeats
 from benchmarks.coverage_certificates import ALL_TIED, CONTESTS, RARE_AND_COMMON, TIED_BORDER, TIED_INSIDE, Contest
 
@@ -74,6 +81,38 @@ def test_a_clear_gap_is_certified() -> None:
     assert trials.looks < coverage_certificates.LOOKS
 
 
+@pytest.mark.parametrize("sampled", [False, True], ids=["the pool grows", "rows and pool grow"])
+def test_ties_stay_open_as_a_shared_pool_grows(*, sampled: bool) -> None:
+    contest = replace(coverage_pools.TIED_BORDER, first=30)
+    trials = coverage_pools.contested(coverage_pools.Growing(contest, sampled=sampled), 15, 1)
+    assert trials.issued == 0.0
+    assert trials.false_claims <= 0.1
+
+
+def test_a_clear_gap_is_certified_as_a_shared_pool_grows() -> None:
+    trials = coverage_pools.contested(coverage_pools.Growing(coverage_pools.CLEAR), 20, 2)
+    assert trials.issued == 1.0
+    assert trials.false_certificates == 0.0
+    assert 1 < trials.looks < coverage_certificates.LOOKS
+
+
+def test_tied_features_of_a_population_have_equal_scores() -> None:
+    contest = coverage_pools.TIED_BORDER
+    rows = coverage_pools.everyone(contest, np.random.default_rng(4))
+    g = rows.limits**2 / np.abs(rows.limits).sum(axis=1, keepdims=True)
+    scores = g.mean(axis=0)
+    assert scores[2] == pytest.approx(scores[3])
+    assert scores[6] == pytest.approx(scores[7])
+    assert (np.diff(scores[[0, 1, 2, 4, 5, 6]]) < 0).all()
+
+
+def test_limits_are_held_where_noise_raises_scores() -> None:
+    found = quick(next(c for c in CELLS if not c.sampled and not c.shared))
+    truth = found.limits["weighted"]
+    assert found.coverage("limit", truth).min() >= 0.86
+    assert found.coverage("weighted", truth)[FLOOR].max() <= 0.05, "noise alone scores"
+
+
 @pytest.mark.parametrize("contest", [TIED_BORDER, ALL_TIED], ids=lambda c: c.name)
 def test_rank_intervals_hold_all_true_ranks_together(contest: Contest) -> None:
     assert coverage_certificates.ranks_held(contest, 100, 3, rows=200) >= 0.86
@@ -114,6 +153,16 @@ def test_a_thousand_certificates_are_wrong_no_more_than_promised(contest: Contes
     trials = coverage_certificates.contested(contest, 1000, 0)
     assert trials.false_certificates <= PROMISED
     assert coverage_certificates.ranks_held(contest, 1000, 0, rows=400) >= 0.93
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("growing", coverage_pools.CONTESTS, ids=lambda g: g.name)
+def test_a_thousand_certificates_from_growing_pools_are_wrong_no_more_than_promised(
+    growing: coverage_pools.Growing,
+) -> None:
+    trials = coverage_pools.contested(growing, 1000, 0)
+    assert trials.false_certificates <= PROMISED
+    assert trials.false_claims <= PROMISED
 
 
 @pytest.mark.slow

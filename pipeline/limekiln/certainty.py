@@ -13,10 +13,10 @@ from limekiln import certify, matrix
 from limekiln.aggregate import folds, spread
 from limekiln.aggregate.folds import FoldTally
 from limekiln.aggregate.spread import ScoreName, Spread
-from limekiln.certify import Certain
+from limekiln.certify import Certain, Limit
 from limekiln.importances import Ranked
 from limekiln.record import ALL_CLASSES
-from limekiln.values import Explanations, Index, Vocabulary
+from limekiln.values import Array, Explanations, Index, Vocabulary
 
 _COMPARED: Final = 512
 """Features of a class that are compared pair by pair, those that rank first; the others get no intervals."""
@@ -134,4 +134,12 @@ def _certain(
             others=others,
         ),
         debiased=None if folded is None else (folded.tally.product[folded.class_] / support)[keys],
+        limit=None
+        if folded is None
+        else _limit(folded, keys, scores["weighted"], spreads["weighted"], asked.confidence),
     )
+
+
+def _limit(folded: _OfClass, keys: Index, scores: Array, over: Spread, confidence: float) -> Limit:
+    found = spread.in_the_limit(folded.tally, folded.class_, keys, "weighted", scores)
+    return certify.limits(scores, found, over, confidence)

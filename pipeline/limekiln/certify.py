@@ -91,6 +91,7 @@ class Certain:
         bounds: (k,) low and high of each score, by its name.
         decision: whether the top's order is decided.
         debiased: (k,) the weighted score from products of halves, free of the noise's own weight; None without folds.
+        limit: the weighted score that endless perturbations would give; None without folds.
     """
 
     order: Index
@@ -98,6 +99,16 @@ class Certain:
     bounds: Mapping[str, tuple[Array, Array]]
     decision: Decision
     debiased: Array | None
+    limit: "Limit | None"
+
+
+@dataclass(frozen=True)
+class Limit:
+    """Weighted scores as endless perturbations would give them, (k,), and the ends of their intervals."""
+
+    score: Array
+    low: Array
+    high: Array
 
 
 def intervals(scores: Array, spread: Spread, confidence: float, *, others: int = 0) -> Intervals:
@@ -120,6 +131,17 @@ def bounds(scores: Array, spread: Spread, confidence: float) -> tuple[Array, Arr
     """The interval of each score (k,) alone, low and high; none below 0."""
     below, above = spread.single().reach((1 + confidence) / 2)
     return np.maximum(scores - below, 0.0), scores + above
+
+
+def limits(measured: Array, corrected: Array, spread: Spread, confidence: float) -> Limit:
+    """The interval of each score's limit (k,): to first order `corrected` varies as the `measured` score does.
+
+    What the correction leaves of the noise's part is not known. The ends allow for all of the correction, added in
+    squares; at 95 % that is a standard error of half of it.
+    """
+    ends = spread.single().reach((1 + confidence) / 2)
+    below, above = (np.hypot(end, measured - corrected) for end in ends)
+    return Limit(corrected, np.maximum(corrected - below, 0.0), np.maximum(corrected + above, 0.0))
 
 
 def decide(

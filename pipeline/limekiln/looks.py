@@ -29,11 +29,19 @@ def next_settings(settings: Settings, results: Results, look: int) -> Settings |
         return None
     taken, pool = results.sample.rows, settings.perturbations
     most = results.data.rows if settings.sample.rows == "all" else min(results.data.rows, settings.aggregate.max_rows)
-    rows = max(taken, min(2 * taken, most))
-    share = median(_pool_share(c) for c in undecided)
-    if share >= _MOSTLY or rows == taken:
-        return _with(settings, taken, 2 * pool) if share > 1 - _MOSTLY else None
-    return _with(settings, rows, pool if share <= 1 - _MOSTLY else 2 * pool)
+    larger = doubled(taken, pool, most, median(_pool_share(c) for c in undecided))
+    return None if larger is None else _with(settings, *larger)
+
+
+def doubled(rows: int, pool: int, most: int, share: float) -> tuple[int, int] | None:
+    """Rows, `most` of them, and pool of the next round; None where neither would help.
+
+    `share` is how much of what is open more perturbations would settle.
+    """
+    more = max(rows, min(2 * rows, most))
+    if share >= _MOSTLY or more == rows:
+        return (rows, 2 * pool) if share > 1 - _MOSTLY else None
+    return more, pool if share <= 1 - _MOSTLY else 2 * pool
 
 
 def _pool_share(certificate: Certificate) -> float:

@@ -24,8 +24,8 @@ TABLES: Final[Mapping[str, tuple[str, ...]]] = {
     "importances": (
         "class", "level", "feature", "value", "rank", "share", "weighted", "positive", "negative", "sign_consistency",
         "support", "pick_importance", "average", "mean_absolute", "rank_low", "rank_high", "ci_low", "ci_high", "tied",
-        "share_low", "share_high", "weighted_low", "weighted_high", "se_rows", "se_pool", "debiased", "floor",
-        "above_floor",
+        "share_low", "share_high", "weighted_low", "weighted_high", "se_rows", "se_pool", "debiased", "limit",
+        "limit_low", "limit_high", "floor", "above_floor",
     ),
     "explanations": ("row", "class", "feature", "value", "weight"),
     # vsi and csi hold no value where stability was not measured; trust is usable, low_fidelity or unstable

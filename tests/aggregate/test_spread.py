@@ -126,6 +126,20 @@ def test_the_spread_over_folds_is_the_jackknife_of_the_scores(score: ScoreName) 
         np.testing.assert_allclose(spread.by_folds(tallied, c, np.arange(6), score), expected, atol=1e-15)
 
 
+def test_the_limit_leaves_out_what_noise_adds_to_squares() -> None:
+    rng = np.random.default_rng(8)
+    n, folded = 2000, np.array([0.5, 0.0, 2.0]) + rng.normal(scale=2.0, size=(2000, 20, 3))
+    folded[:, :, 2] = 2.0
+    full = folded.mean(axis=1)
+    without = (20 * full[:, None] - folded) / 19
+    tallied = folds.tally(without, np.stack([full, full], axis=1), full, np.zeros(n, dtype=np.int64), 1)
+    plain = scored(full, "weighted")
+    found = spread.in_the_limit(tallied, 0, np.arange(3), "weighted", plain)
+    limits = scored(np.tile([0.5, 0.0, 2.0], (n, 1)), "weighted")
+    assert (np.abs(plain - limits)[:2] > 0.04).all(), "noise raises sizes"
+    assert (np.abs(found - limits) < np.abs(plain - limits) / 2).all()
+
+
 def test_tallies_of_batches_add_up_and_classes_go_together() -> None:
     base, labels = weights(30), np.arange(30) % 3
     without, halves = np.repeat(base[:, None], 20, axis=1), np.repeat(base[:, None], 2, axis=1)

@@ -165,13 +165,31 @@ def users(weights: sparse.csr_array, rows: Index) -> Index:
 
 def by_folds(folds: FoldTally, class_: int, keys: Index, score: ScoreName) -> Array:
     """Covariance (k, k) of one class's scores from the draw of perturbations, by the jackknife over folds."""
-    support = folds.support[class_][:, keys]
-    sums = (folds.weighted if score == "weighted" else folds.share)[class_][:, keys]
-    scores = np.divide(sums, support, out=np.zeros_like(sums), where=support > 0)
+    scores = _without_folds(folds, class_, keys, score)
     off = scores - scores.mean(axis=0)
     groups = len(scores)
     covariance: Array = (groups - 1) / groups * (off.T @ off)
     return covariance
+
+
+def in_the_limit(folds: FoldTally, class_: int, keys: Index, score: ScoreName, scores: Array) -> Array:
+    """What one class's scores (k,) would be with endless perturbations, (k,): G·S − (G − 1)·mean S^(−g).
+
+    Noise raises sizes of weights by an amount that falls as 1/P with the number of perturbations. The jackknife's
+    correction (Quenouille 1956, Notes on bias in estimation) takes it off; a score near 0 may come out negative.
+    """
+    without = _without_folds(folds, class_, keys, score)
+    groups = len(without)
+    found: Array = groups * scores - (groups - 1) * without.mean(axis=0)
+    return found
+
+
+def _without_folds(folds: FoldTally, class_: int, keys: Index, score: ScoreName) -> Array:
+    """Scores (G, k) as each fold is left out."""
+    support = folds.support[class_][:, keys]
+    sums = (folds.weighted if score == "weighted" else folds.share)[class_][:, keys]
+    found: Array = np.divide(sums, support, out=np.zeros_like(sums), where=support > 0)
+    return found
 
 
 def combine(rows: OverRows, pool: Array | None, *, folds: int, shared: bool, explained: float) -> Spread:
