@@ -92,8 +92,9 @@ def test_the_function_and_the_config_agree(tmp_path: Path) -> None:
     from_function = limekiln.explain(
         inputs.model.predict, inputs.frame.features, classes=inputs.model.classes, perturbations=600, budget=4
     )
-    left = from_config.importances
-    right = from_function.importances
+    by_name = ["floor", "above_floor"]  # rows are probed by their names, and only the config's have any
+    left = from_config.importances.drop(columns=by_name)
+    right = from_function.importances.drop(columns=by_name)
     pd.testing.assert_frame_equal(left, right)
     assert from_config.folder is not None
 
