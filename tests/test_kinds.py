@@ -317,3 +317,11 @@ def test_parts_are_given_shapley_values_that_add_up(tmp_path: Path, case: str) -
     np.testing.assert_allclose(weights.reindex(sums.index).fillna(0.0), sums, atol=1e-9)
     assert rows["vsi"].notna().all()
     assert "Shapley values, by a linear model" in (run.folder / "report.html").read_text("utf-8")
+
+
+def test_the_plan_counts_the_rows_with_every_part_hidden(tmp_path: Path) -> None:
+    loaded = config.load(
+        written(tmp_path, "images in an array, PyTorch", {"method": "kernelshap", "perturbations": 120})
+    )
+    planned = kiln.check(loaded).model_rows
+    assert planned == kiln.run(loaded).record.results.counts.model_rows == N + N * (120 + 1)

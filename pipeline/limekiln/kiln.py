@@ -166,8 +166,10 @@ def check(config: LoadedConfig) -> Plan:
     own = rows if settings.sample.stratify == "predicted" else taken
     fresh = settings.pool == "none"
     # at most: where the parts of a text, an image or a series are few, there are fewer ways to hide them
-    each = settings.explain.background if tabular and settings.explain.method == "kernelshap" else 1
-    model_rows = own + settings.perturbations * each * (taken if fresh else 1)
+    shapley = settings.explain.method == "kernelshap"
+    each = settings.explain.background if tabular and shapley else 1
+    hidden = int(shapley and not tabular)  # the row with every part hidden, asked beside its perturbations
+    model_rows = own + (settings.perturbations * each + hidden) * (taken if fresh else 1)
     background = None if inputs.background is inputs.frame else len(inputs.background.features)
     model_rows += two_pools.model_rows(settings, rows, background, own)
     classes = len(inputs.model.classes) if inputs.model.task == "classification" else 1

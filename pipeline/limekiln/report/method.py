@@ -259,7 +259,7 @@ def _parameters(results: Results, says: Voice) -> tuple[tuple[str, Name], ...]:
         ("pool", Name(method.pool)),
         ("perturbations", Name(f"{method.perturbations:,}")),
         *hiding,
-        ("kernel width", Name(f"{method.kernel_width:.6g}")),
+        ("kernel width", Name(NONE if method.method == "kernelshap" else f"{method.kernel_width:.6g}")),
         ("feature selection", Name(method.selection)),
         (f"{says.feature.many} kept", Name("all" if method.features is None else str(method.features))),
         ("ridge penalty", Name(f"{method.ridge:g}")),
