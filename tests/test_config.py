@@ -17,7 +17,7 @@ from limekiln import config
 from limekiln.config_errors import LATER_KEYS
 from limekiln.errors import ConfigError
 from limekiln.settings import CsvSource, Settings, SkopsModel
-from limekiln.settings.gates import LATER_RULES
+from limekiln.settings.gates import LATER_RULES, PoolsAgree
 from limekiln.yaml_tree import YamlProblem, read
 
 SMALL = """\
@@ -191,15 +191,21 @@ def test_a_model_source_is_explained_by_its_kind(source: str, message: str) -> N
     assert refused(SMALL.replace("{kind: skops, path: m.skops}", source)) == f"config.yaml:{message}"
 
 
+RULES = (
+    '"max_failed", "max_rank", "max_rank_noise", "max_share", "min_fidelity", "min_trusted", '
+    '"must_not_be_decided_above" or "pools_agree"'
+)
+
+
 @pytest.mark.parametrize(
     ("gates", "message"),
     [
         (
             "[{rule: pool_agrees}]",
-            '16: gates[0].rule: expected "pools_agree", got "pool_agrees"; did you mean "pools_agree"?',
+            f'16: gates[0].rule: expected {RULES}, got "pool_agrees"; did you mean "pools_agree"?',
         ),
-        ("[{rule: {a: b}}]", '16: gates[0].rule: expected "pools_agree", got keys and values'),
-        ("[{allow_suspicious: true}]", '9: gates[0].rule: missing; expected "pools_agree"'),
+        ("[{rule: {a: b}}]", f"16: gates[0].rule: expected {RULES}, got keys and values"),
+        ("[{allow_suspicious: true}]", f"9: gates[0].rule: missing; expected {RULES}"),
         ("[pools_agree]", '9: gates[0]: expected keys such as rule, got "pools_agree"; write {rule: pools_agree}'),
         ("[7]", "9: gates[0]: expected keys such as rule, got 7"),
         (
@@ -214,6 +220,32 @@ def test_a_model_source_is_explained_by_its_kind(source: str, message: str) -> N
         (
             "[{rule: pools_agree, allow_suspicious: 1}]",
             "47: gates[0].allow_suspicious: expected true or false, got 1",
+        ),
+        ("[{rule: max_rank, below: 5}]", "9: gates[0].feature: missing; the feature"),
+        ("[{rule: max_rank, feature: a, below: 0}]", "45: gates[0].below: expected an integer ≥ 1, got 0"),
+        (
+            "[{rule: max_failed, value: 0.01, feature: a}]",
+            "41: gates[0].feature: unknown key; expected rule or value",
+        ),
+        (
+            "[{rule: max_rank, feature: a, below: 5, class_: b}]",
+            "48: gates[0].class_: unknown key; did you mean class?",
+        ),
+        (
+            "[{rule: max_failed, value: 0.2}]",
+            "35: gates[0].value: 0.2 is more than explain.max_failed_fraction (0.05), above which the run fails",
+        ),
+        (
+            "[{rule: must_not_be_decided_above, above: 2}]",
+            "9: gates[0].columns: missing; name columns, or proxies_of, the column whose proxies are meant",
+        ),
+        (
+            "[{rule: must_not_be_decided_above, columns: [a], above: a}]",
+            '64: gates[0].above: "a" is among the columns that must not rank above it',
+        ),
+        (
+            "[{rule: must_not_be_decided_above, columns: [a], above: 1, association: 0.5}]",
+            "80: gates[0].association: is of proxies_of, which names no column; set one or remove the other",
         ),
         ("[{rule: pools_agree}, {rule: pools_agree}]", "30: gates[1]: the same gate as gates[0]; remove one of them"),
     ],
@@ -243,11 +275,35 @@ def test_a_gate_that_nothing_could_judge_is_refused(options: list[str], message:
     assert refused(text, *options) == f"config.yaml:7:12: gates[0].rule: {message}"
 
 
+@pytest.mark.parametrize(
+    ("options", "key", "message"),
+    [
+        (
+            ["data.domain=text", "data.column=words"],
+            "rule",
+            '"must_not_be_decided_above" is for tables; data.domain is text',
+        ),
+        (["explain.method=kernelshap"], "above", "kernelshap has no noise floor; name a feature or a rank"),
+    ],
+)
+def test_a_reference_that_nothing_could_give_is_refused(options: list[str], key: str, message: str) -> None:
+    text = f"{SMALL}gates:\n  - {{rule: must_not_be_decided_above, columns: [a], above: noise}}\n"
+    assert refused(text, *options).split(f"gates[0].{key}: ")[-1] == message
+
+
 def test_gates_may_come_from_an_option_and_none_are_asked_for_by_default() -> None:
     assert load(SMALL).settings.gates == ()
     (gate,) = load(SMALL, "gates=[{rule: pools_agree}]").settings.gates
+    assert isinstance(gate, PoolsAgree)
     assert (gate.rule, gate.allow_suspicious) == ("pools_agree", False)
     assert config.from_mapping(load(SMALL, "gates=[{rule: pools_agree}]").settings, Path()).settings.gates == (gate,)
+
+
+def test_the_class_of_a_gate_keeps_its_name_through_python() -> None:
+    loaded = load(SMALL, "gates=[{rule: max_rank, feature: a, below: 5, class: bad}]")
+    assert loaded.settings.model_dump()["gates"][0]["class"] == "bad"
+    assert config.from_mapping(loaded.settings, Path()).settings == loaded.settings
+    assert config.from_mapping(loaded.settings.model_dump(mode="json"), Path()).settings == loaded.settings
 
 
 @pytest.mark.parametrize("key", sorted(LATER_KEYS))

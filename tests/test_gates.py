@@ -136,3 +136,21 @@ def test_evidence_holds_the_tables_too() -> None:
     given = evidence(None)
     assert replace(given, tables={}).tables == {}
     assert "importances" in given.tables
+
+
+@pytest.mark.parametrize(
+    ("unit", "numbers", "threshold", "text"),
+    [
+        (None, (0.3, 0.2, 0.4), 0.25, "0.30 (0.20 to 0.40)"),
+        (None, (0.2504, 0.2499, 0.4), 0.25, "0.2504 (0.2499 to 0.40)"),
+        (None, (0.3, 0.3, 0.3), 0.25, "0.30"),
+        ("rank", (3.0, 2.0, 4.0), 5, "3 (2 to 4)"),
+        ("score", (0.003251, 0.00294, 0.0036), 0.0000312, "0.0033 (0.0029 to 0.0036)"),
+    ],
+)
+def test_a_value_stands_with_its_interval(
+    unit: str | None, numbers: tuple[float, float, float], threshold: float, text: str
+) -> None:
+    value, low, high = numbers
+    update = {"value": value, "low": low, "high": high, "unit": unit, "threshold": threshold}
+    assert gates.measured(PASSED.model_copy(update=update)) == text

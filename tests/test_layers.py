@@ -21,19 +21,19 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("stages", "store", "config", "report"),
     ("drivers",),
     ("bench", "junit"),
-    ("notices", "gates", "checkpoint", "data", "models", "fanout", "config_errors"),
+    ("notices", "gates", "proxies", "checkpoint", "data", "models", "fanout", "config_errors"),
     ("yaml_tree",),
     ("summary",),
     ("certainty", "looks", "trust", "views"),
     ("importances", "representatives", "local"),
-    ("certify", "fooling", "agreement"),
+    ("certify", "fooling", "agreement", "association", "survey"),
     ("sample", "matrix", "domains", "surrogate", "kernels", "shapley", "stability", "aggregate", "pick"),
     ("record",),
     ("evidence", "settings", "values", "errors"),
 )
 MATHEMATICS = {
     "sample", "matrix", "domains", "surrogate", "kernels", "shapley", "stability", "aggregate", "certify", "fooling",
-    "agreement", "pick", "local", "values", "errors",
+    "agreement", "pick", "local", "association", "survey", "values", "errors",
 }  # fmt: skip
 MATHEMATICS_OF_EVALUATION = {"evaluation/deletion.py", "evaluation/retraining.py"}
 MATHEMATICS_MAY_IMPORT = {"numpy", "scipy", "sklearn", "pandas"}

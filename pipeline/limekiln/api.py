@@ -20,6 +20,7 @@ from limekiln.evaluation import judge
 from limekiln.evaluation.document import Evaluation
 from limekiln.evaluation.retraining import Train
 from limekiln.evaluation.user_training import SEEDS, Retrain
+from limekiln.evidence import GateOutcome
 from limekiln.fanout import executor
 from limekiln.models import InMemory, Model
 from limekiln.models.model import label_text
@@ -60,7 +61,7 @@ class Run:
 
         A gate that fails is no exception: `verdict` is "pass", "fail" or "undecided".
         """
-        columns = ["rule", "about", "class_name", "feature", "value", "bound", "threshold", "verdict", "reason"]
+        columns = list(GateOutcome.model_fields)
         return pd.DataFrame([outcome.model_dump() for outcome in self.results.gates], columns=columns)
 
     def local(self, row: object) -> pd.DataFrame:
@@ -91,7 +92,9 @@ class Run:
             PdfUnavailableError: Pango is missing; the message names its packages.
         """
         view = report_view.build(self.record)
-        store.write_bytes(Path(path), pdf_report.render(view, self.record.manifest.created))
+        store.write_bytes(
+            Path(path), pdf_report.render(view, self.record.manifest.created, store.documents(self.record))
+        )
         return Path(path)
 
     def _repr_html_(self) -> str:

@@ -92,7 +92,7 @@ def _said(error: Mapping[str, Any], raw: Plain, root: Schema) -> Iterator[Compla
         case "missing":
             yield Complaint(path, f"missing{_meaning(schema)}")
         case "extra_forbidden":
-            yield Complaint(path, _unknown(path, root), at_key=True)
+            yield Complaint(path, _unknown(path, root, raw), at_key=True)
         case "value_error":
             yield Complaint(path, f"{error['ctx']['error']}, got {shown(value)}")
         case "union_tag_not_found" | "model_attributes_type":
@@ -142,19 +142,28 @@ def _of_no_kind(path: Path, raw: Plain, schema: Schema) -> Complaint:
     return Complaint(path, _unexpected(value, _kinds(schema)))
 
 
-def _unknown(path: Path, root: Schema) -> str:
+def _unknown(path: Path, root: Schema, raw: Plain) -> str:
     key = str(path[-1])
     if ".".join(str(p) for p in path) in LATER_KEYS:
         return f"{_LATER}; remove it"
     _, section = _located(path[:-1], root)
     # a union's own keys: the branch is not known here, so all branches count
-    siblings = sorted({k for branch in _branches(section, root) for k in branch.get("properties", {})})
+    siblings = sorted({k for branch in _of_rule(_branches(section, root), path, raw) for k in branch["properties"]})
     if near := get_close_matches(key, siblings, n=1):
         return f"unknown key; did you mean {near[0]}?"
     elsewhere = [dotted(p) for p in _all_keys(root, root) if p[-1] == key]
     if elsewhere:
         return f"unknown key here; did you mean {elsewhere[0]}?"
     return f"unknown key; expected {_any_of(siblings)}"
+
+
+def _of_rule(branches: Sequence[Schema], path: Path, raw: Plain) -> list[Schema]:
+    """Those with keys; of gates, the one with this gate's rule: no rule takes the keys of another."""
+    with_keys = [b for b in branches if "properties" in b]
+    gate = _at(raw, path[:-1])
+    rule = gate.get("rule") if isinstance(gate, dict) else None
+    own = [b for b in with_keys if b["properties"].get("rule", {}).get("const", b) == rule]
+    return own or with_keys
 
 
 def _located(loc: tuple[str | int, ...], root: Schema) -> tuple[Path, Schema]:

@@ -134,8 +134,9 @@ class GateOutcome(Stored):
     """What one gate of the config says of the run (docs/how-to/gates-in-ci.md).
 
     The `rule` asks that `value` is `bound` the `threshold`, such as below 0.08; `about` says in words of what.
-    `value` is None where it could not be measured. `class_name` and `feature` name whose value it is, where it is one
-    class's (`*`: of all together) or one feature's.
+    `value` is None where it could not be measured, `low` and `high` are its interval, None where it has none. Of
+    `unit` rank all three are whole numbers, of `unit` score they have the units of a score that ranks.
+    `class_name` and `feature` name whose value it is, where it is one class's (`*`: of all together) or one feature's.
     """
 
     rule: str
@@ -143,10 +144,43 @@ class GateOutcome(Stored):
     class_name: str | None = None
     feature: str | None = None
     value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    unit: Literal["rank", "score"] | None = None
     bound: Literal["below", "at most", "at least", "above"]
     threshold: float | None = None
     verdict: GateVerdict
     reason: str
+
+
+class AssociatedFeature(Stored):
+    """A feature and how strongly it goes together with a column, in [0, 1], with an interval.
+
+    It is `the column` itself, or a group that holds it; else a `proxy` or `no proxy` where the interval says so, or
+    `open`.
+    """
+
+    feature: str
+    value: float
+    low: float
+    high: float
+    standing: Literal["the column", "proxy", "no proxy", "open"]
+
+
+class Proxies(Stored):
+    """The features of a table by their association with one column, strongest first, as a gate asks for them.
+
+    `measure` is Cramér's V where the column holds categories, else the correlation ratio of its ranks (`association`);
+    a feature is a proxy from `threshold` on. The intervals hold together, over `rows` rows of the data, at
+    `confidence`.
+    """
+
+    column: str
+    measure: Literal["cramers_v", "correlation_ratio"]
+    threshold: float
+    confidence: float
+    rows: int
+    features: tuple[AssociatedFeature, ...]
 
 
 class MethodScore(Stored):

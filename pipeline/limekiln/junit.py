@@ -11,7 +11,7 @@ from typing import Final
 from xml.etree import ElementTree as ET
 
 from limekiln.evidence import GateOutcome, GateVerdict
-from limekiln.gates import asked, value
+from limekiln.gates import asked, measured
 from limekiln.record import Results
 
 _NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -49,7 +49,7 @@ def _names(outcomes: Sequence[GateOutcome]) -> list[str]:
 
 def _add(suite: ET.Element, outcome: GateOutcome, name: str, group: str) -> None:
     case = ET.SubElement(suite, "testcase", {"classname": _storable(group), "name": _storable(name), "time": "0"})
-    numbers = f"value {value(outcome)}" + (f", asked for {asked(outcome)}" if asked(outcome) else "")
+    numbers = f"value {measured(outcome)}" + (f", asked for {asked(outcome)}" if asked(outcome) else "")
     if outcome.verdict == "pass":
         ET.SubElement(case, "system-out").text = _storable(f"{numbers}\n{outcome.reason}")
         return

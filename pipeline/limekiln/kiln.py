@@ -15,14 +15,14 @@ import numpy as np
 import pandas as pd
 
 import limekiln
-from limekiln import checkpoint, data, drivers, gates, models, stages, store
+from limekiln import checkpoint, data, drivers, gates, models, proxies, stages, store
 from limekiln.bench import Bench, Stopwatch
 from limekiln.config import LoadedConfig
 from limekiln.data.frame import Frame
 from limekiln.drivers import Inputs, two_methods, two_pools
 from limekiln.errors import InputError, LimekilnError, PdfUnavailableError
 from limekiln.fanout import executor
-from limekiln.models import ModelRef
+from limekiln.models import Model, ModelRef
 from limekiln.models.estimator import COLUMNS_UNNAMED
 from limekiln.record import Manifest, ReportFacts, RunRecord
 from limekiln.report import html as html_report
@@ -99,7 +99,20 @@ def read_inputs(config: LoadedConfig) -> Inputs:
     if settings.data.background is not None:
         raw = data.read(settings.data.background, config.folder, as_text=data.text_columns(settings.data))
         background = data.background_of(raw, settings.data, config.folder, like=frame)
+    gates.check_names(settings.gates, _known(frame, model, settings))
     return tried(Inputs(frame, background, model, ref, config.folder), settings)
+
+
+def _known(frame: Frame, model: Model, settings: Settings) -> gates.Known:
+    """What gates may name; the features of texts, images and series are known once rows are explained."""
+    columns, groups = list(frame.features.columns), settings.data.groups
+    return gates.Known(
+        classes=model.classes,
+        features=list(proxies.features_of(columns, groups)) if settings.data.domain == "tabular" else None,
+        columns=[*columns, *(str(c) for c in frame.others.columns)],
+        groups={member: name for name, members in groups.items() for member in members},
+        id=settings.data.id,
+    )
 
 
 def run(config: LoadedConfig, listener: Listener = silent, *, resume: bool = False) -> Finished:
@@ -123,17 +136,17 @@ def run(config: LoadedConfig, listener: Listener = silent, *, resume: bool = Fal
     run_id = store.free_run_id(parent, f"{started:%Y%m%dT%H%M%SZ}-{identity[:8]}")
     with store.staging(parent, run_id) as staging, checkpoint.hold(parent, identity, resume=resume) as kept:
         with executor(config.settings.cluster) as workers:
-            fired = _judged(
-                stages.fire(inputs, config.settings, Bench(workers, listener, kept, clock)), config.settings
-            )
+            fired = stages.fire(inputs, config.settings, Bench(workers, listener, kept, clock))
+            fired = _judged(fired, config.settings, inputs.frame)
             manifest = make_manifest(config, inputs, fired, workers.description, (run_id, started))
         manifest = manifest.model_copy(update={"timings": {s: round(t, 3) for s, t in clock.seconds.items()}})
         return _store(staging, parent / run_id, RunRecord(fired.results, manifest, fired.tables))
 
 
-def _judged(fired: Fired, settings: Settings) -> Fired:
-    outcomes = gates.judge(settings.gates, gates.Evidence(fired.results, fired.tables))
-    return replace(fired, results=fired.results.model_copy(update={"gates": outcomes}))
+def _judged(fired: Fired, settings: Settings, frame: Frame) -> Fired:
+    results = fired.results.model_copy(update={"proxies": proxies.measure(frame, settings)})
+    outcomes = gates.judge(settings.gates, gates.Evidence(results, fired.tables))
+    return replace(fired, results=results.model_copy(update={"gates": outcomes}))
 
 
 def runs_folder(config: LoadedConfig) -> Path:
@@ -294,7 +307,8 @@ def _draw(folder: Path, place: Path, record: RunRecord, clock: Stopwatch) -> Fin
     if "pdf" in record.manifest.formats:
         try:
             with clock.stage("pdf"):
-                store.write_bytes(folder / "report.pdf", pdf_report.render(view, record.manifest.created))
+                drawn = pdf_report.render(view, record.manifest.created, store.documents(record))
+                store.write_bytes(folder / "report.pdf", drawn)
         except PdfUnavailableError as error:
             missing = error
     manifest = record.manifest.model_copy(update={"files": store.hashes(folder)})

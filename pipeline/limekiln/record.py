@@ -10,7 +10,16 @@ from typing import Final, Literal
 
 import pandas as pd
 
-from limekiln.evidence import Certificate, GateOutcome, GateVerdict, MethodComparison, PoolComparison, Trust, View
+from limekiln.evidence import (
+    Certificate,
+    GateOutcome,
+    GateVerdict,
+    MethodComparison,
+    PoolComparison,
+    Proxies,
+    Trust,
+    View,
+)
 from limekiln.evidence import Stored as _Stored
 
 SCHEMA: Final = 1
@@ -288,7 +297,7 @@ class Results(_Stored):
 
     `accuracy` is the share of explained rows whose predicted (likeliest) class is the true one; None without labels.
     `pools` is None where perturbed rows were not compared with real ones, `methods` where rows were not explained by a
-    second method. `gates` are in the order of the config.
+    second method. `gates` are in the order of the config, `proxies` what those among them ask for that name a column.
     """
 
     schema_number: int = SCHEMA
@@ -305,6 +314,7 @@ class Results(_Stored):
     pools: PoolComparison | None = None
     methods: MethodComparison | None = None
     gates: tuple[GateOutcome, ...] = ()
+    proxies: tuple[Proxies, ...] = ()
 
 
 class Gates(_Stored):

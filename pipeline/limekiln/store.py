@@ -177,6 +177,16 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def documents(record: RunRecord) -> dict[str, str]:
+    """The two documents of a run as they travel inside its PDF, by file name.
+
+    The reports are not among the manifest's files there: a file cannot hold its own hash.
+    """
+    bare = {name: digest for name, digest in record.manifest.files.items() if name not in REPORTS}
+    manifest = record.manifest.model_copy(update={"files": bare})
+    return {MANIFEST: to_json(manifest), RESULTS: to_json(record.results)}
+
+
 def to_json(document: BaseModel) -> str:
     """A document as indented JSON with keys in their declared order; the same text for the same values."""
     return json.dumps(document.model_dump(mode="json"), indent=2, ensure_ascii=False, allow_nan=False) + "\n"

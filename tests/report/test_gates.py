@@ -7,6 +7,7 @@ import pypdfium2  # type: ignore[import-untyped]  # it ships no types
 
 import gate_cases
 from gate_cases import FAILED, PASSED, UNDECIDED
+from gates import made
 from limekiln.evidence import GateOutcome
 from limekiln.record import Notice, RunRecord
 from limekiln.report import html, pdf, view
@@ -48,10 +49,25 @@ def test_section_five_gives_every_gate_in_order_with_its_reason() -> None:
 
 
 def test_page_one_keeps_to_four_gates_and_the_worst_come_first() -> None:
-    gates = view.build(record(*[PASSED] * 6, UNDECIDED, FAILED)).cover.gates
+    gates = view.build(record(*[PASSED] * 3, *[UNDECIDED] * 2, *[FAILED] * 3)).cover.gates
     assert gates is not None
-    assert [r.verdict for r in gates.rows] == ["fail", "undecided", "pass", "pass"]
+    assert [r.verdict for r in gates.rows] == ["fail", "fail", "fail", "undecided"]
     assert gates.note == "and 4 more in section 5"
+
+
+def test_where_the_picture_needs_room_the_passed_gates_give_way_and_no_others() -> None:
+    def listed(*outcomes: GateOutcome) -> list[str]:
+        made = record(*outcomes)
+        long = made.manifest.report.model_copy(update={"intended_use": "It supports a decision. " * 7})
+        notices = tuple(Notice(code=f"n{i}", text="Something that a reader should know. " * 5) for i in range(2))
+        results = made.results.model_copy(update={"notices": notices})
+        crowded = replace(made, results=results, manifest=made.manifest.model_copy(update={"report": long}))
+        gates = view.build(crowded).cover.gates
+        assert gates is not None
+        return [r.verdict for r in gates.rows]
+
+    assert listed(*[PASSED] * 6) == ["pass", "pass"]
+    assert listed(*[PASSED] * 6, UNDECIDED, *[FAILED] * 2) == ["fail", "fail", "undecided"]
 
 
 def test_without_gates_page_one_says_nothing_of_them_and_section_five_a_sentence() -> None:
@@ -74,10 +90,45 @@ def test_gates_leave_page_one_one_page_however_much_there_is_to_say() -> None:
     notices = tuple(Notice(code=f"n{i}", text="Something that a reader should know. " * 7) for i in range(6))
     poor = full.results.fidelity.model_copy(update={"median": 0.3})
     full = replace(full, results=full.results.model_copy(update={"notices": notices, "fidelity": poor}))
-    first, second, *_ = pages(pdf.render(view.build(full), full.manifest.created))
+    first, second, *_ = pages(pdf.render(view.build(full), full.manifest.created, {}))
     assert "Gates: 6 failed" in first
     assert "and 4 more in section 7" in first
     assert second.startswith("Contents")
+
+
+def test_eight_gates_of_long_names_leave_page_one_one_page() -> None:
+    name = "installment_rate_in_percentage_of_disposable_income"
+    about = f"rank of {name} and its proxies, class bad"
+    long = [
+        PASSED.model_copy(
+            update={"rule": "must_not_be_decided_above", "about": about, "low": 0.1, "high": 0.9, "verdict": verdict}
+        )
+        for verdict in ("fail", "undecided", "pass", "fail") * 2
+    ]
+    eight = record(*long)
+    first, second, *_ = pages(pdf.render(view.build(eight), eight.manifest.created, {}))
+    assert "and 4 more in section 5" in first
+    assert second.startswith("Contents")
+
+
+def test_section_five_lists_the_proxies_that_a_gate_asks_for() -> None:
+    base = sample.credit()
+    found = [
+        ("sex", (1.0, 1.0, 1.0), "the column"),
+        ("job", (0.5, 0.41, 0.6), "proxy"),
+        ("age", (0.3, 0.2, 0.4), "open"),
+    ]
+    many = [(f"f{i}", (0.1, 0.0, 0.2), "no proxy") for i in range(9)]
+    asked = made.proxies_of("sex", *found, *many)  # type: ignore[arg-type]  # the literals above
+    results = base.results.model_copy(update={"gates": (FAILED,), "proxies": (asked,)})
+    _, rest = html.render(view.build(replace(base, results=results))).split('<h2 id="reliability"')
+    table = rest.split("Features that go together with sex")[1].split("</table>")[0]
+    assert re.findall(r'<th scope="row">(\w+)</th>', table) == ["sex", "job", "age"]
+    assert "0.41 to 0.60" in table
+    assert "The other 9 of 12 features" in rest
+    none = results.model_copy(update={"proxies": (made.proxies_of("sex", *many),)})  # type: ignore[arg-type]  # as above
+    _, rest = html.render(view.build(replace(base, results=none))).split('<h2 id="reliability"')
+    assert rest.split("Features that go together with sex")[1].split("</table>")[0].count("<tr>") == 2
 
 
 def pages(content: bytes) -> list[str]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pypdfium2  # type: ignore[import-untyped]  # it ships no types
 import pypdfium2.raw as pdfium  # type: ignore[import-untyped]  # as above
@@ -17,6 +18,7 @@ from limekiln.report.figures import signed_points
 from limekiln.report.voice import speak
 from report import sample_parts as sample
 from report import sample_record
+from report.archive_cases import assert_archivable
 
 RECORDS: dict[str, Callable[[], RunRecord]] = {
     "texts": sample.texts,
@@ -264,10 +266,13 @@ def test_several_values_are_told_apart_and_never_called_classes(pages: dict[str,
 
 
 @pytest.mark.parametrize("make", [sample.texts, sample.photos, sample.series, sample.two_values])
-def test_a_pdf_of_each_kind_is_whole_and_the_same_twice(make: Callable[[], RunRecord]) -> None:
+def test_a_pdf_of_each_kind_is_whole_archivable_and_the_same_twice(
+    make: Callable[[], RunRecord], tmp_path: Path
+) -> None:
     record = make()
-    drawn = pdf.render(view.build(record), record.manifest.created)
-    assert pdf.render(view.build(record), record.manifest.created) == drawn
+    drawn = pdf.render(view.build(record), record.manifest.created, {})
+    assert pdf.render(view.build(record), record.manifest.created, {}) == drawn
+    assert_archivable(drawn, tmp_path)
     document = pypdfium2.PdfDocument(drawn)
     first, second = (document[i].get_textpage().get_text_range() for i in (0, 1))
     assert record.manifest.report.title in first

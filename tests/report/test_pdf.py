@@ -20,7 +20,7 @@ TESTS = Path(__file__).parent.parent
 
 
 def drawn(record: RunRecord) -> bytes:
-    return pdf.render(view.build(record), record.manifest.created)
+    return pdf.render(view.build(record), record.manifest.created, {})
 
 
 def pages(content: bytes) -> list[str]:
@@ -88,7 +88,7 @@ def test_any_feature_name_survives(name: str) -> None:
 def test_the_same_run_gives_the_same_bytes_anywhere(houses: bytes) -> None:
     program = (
         "import hashlib\nfrom limekiln.report import pdf, view\nfrom report import sample_record as s\n"
-        "r = s.houses()\nprint(hashlib.sha256(pdf.render(view.build(r), r.manifest.created)).hexdigest())"
+        "r = s.houses()\nprint(hashlib.sha256(pdf.render(view.build(r), r.manifest.created, {})).hexdigest())"
     )
     places = {"PYTHONHASHSEED": "1", "TZ": "Pacific/Auckland", "LC_ALL": "C", "SOURCE_DATE_EPOCH": "12"}
     env = os.environ | places | {"PYTHONPATH": str(TESTS)}
@@ -97,7 +97,7 @@ def test_the_same_run_gives_the_same_bytes_anywhere(houses: bytes) -> None:
 
 
 def test_the_date_of_the_process_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(html, "render", lambda *_: "<p>x")
+    monkeypatch.setattr(html, "render", lambda *_, **_more: "<p>x")
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "12")
     drawn(sample.empty())
     assert os.environ["SOURCE_DATE_EPOCH"] == "12"
@@ -125,7 +125,7 @@ def test_a_missing_pango_is_named_with_its_packages(monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize("address", ["https://example.com/x.png", "file:///etc/hostname"])
 def test_nothing_outside_the_report_is_fetched(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
-    monkeypatch.setattr(html, "render", lambda *_: f'<img src="{address}">')
+    monkeypatch.setattr(html, "render", lambda *_, **_more: f'<img src="{address}">')
     with pytest.raises(RunError, match="outside itself"):
         drawn(sample.empty())
 

@@ -18,7 +18,7 @@ _NOTICES = 2
 _NAME = 40
 # Lines of text that page one holds, and those of its parts that are always there.
 _PAGE, _FIXED = 60, 21
-_FEWEST_ROWS, _MOST_ROWS = 2, 10
+_FEWEST_ROWS, _WANTED_ROWS, _MOST_ROWS = 2, 4, 10
 
 
 @dataclass(frozen=True)
@@ -95,9 +95,10 @@ def build(record: RunRecord) -> Cover:
     if rows < _FEWEST_ROWS and len(picture.shown(classes, says)) == len(named):  # the picture says what the list says
         cover = replace(cover, found=(), found_more="")
         rows = _rows_left(cover)
-    if rows < _FEWEST_ROWS:
-        cover = replace(cover, gates=gates.on_page_one(results, gates.FEWEST))
-        rows = _rows_left(cover)
+    for wanted, listed in ((_WANTED_ROWS, gates.few(results)), (_FEWEST_ROWS, gates.FEWEST)):
+        if rows < wanted:
+            cover = replace(cover, gates=gates.on_page_one(results, listed))
+            rows = _rows_left(cover)
     rows = max(_FEWEST_ROWS, min(_MOST_ROWS, rows))
     net = planes.net_shares(record.tables["importances"])
     return replace(cover, picture=picture.draw(results, classes, says, rows, net=net, concepts=images.concepts(record)))
@@ -123,12 +124,17 @@ def _rows_left(cover: Cover) -> int:
         + _lines(cover.intended_use.short if cover.intended_use else "", 92)
         + 1.8 * _lines(cover.verdict.text, 62)
         + (2.8 if cover.caution else 0)
-        + (3 + 1.2 * len((*cover.gates.rows, *filter(None, [cover.gates.note]))) if cover.gates else 0)
+        + (_lines_of_gates(cover.gates) if cover.gates else 0)
         + sum(_lines(n.short, 98) + 0.3 for n in cover.notices)
         + (2.5 if cover.notices else 0)
         + max(found + (3 if cover.found else 0), sure)
     )
     return int((_PAGE - taken) / 2.25)
+
+
+def _lines_of_gates(gates: GateList) -> float:
+    texts = [f"{g.word} {g.rule} {g.about.short}: {g.measured}, asked for {g.asked}" for g in gates.rows]
+    return 3 + 1.2 * sum(_lines(text, 98) for text in (*texts, *filter(None, [gates.note])))
 
 
 def _lines(text: str, room: int) -> int:

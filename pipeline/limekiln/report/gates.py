@@ -5,34 +5,63 @@ from dataclasses import dataclass
 from typing import Final
 
 from limekiln import gates
-from limekiln.evidence import GateOutcome, GateVerdict
+from limekiln.evidence import AssociatedFeature, GateOutcome, GateVerdict, Proxies
+from limekiln.gates.judging import WORST_FIRST
 from limekiln.record import Results
-from limekiln.report.names import Name, name
-from limekiln.report.words import MINUS, NONE
+from limekiln.report.names import Name, Sentence, name, say
+from limekiln.report.words import MINUS, NONE, number
 
 NO_GATES: Final = "The config asks for none: nothing in this run was put to a pass or a fail."
 
 MOST: Final = 4
+FEW: Final = 2
 FEWEST: Final = 1
-"""Gates that page one lists, at most, and where it has no room for them."""
+"""Gates that page one lists, at most: with room, where the picture needs some of it (see `few`), and with none."""
 
-_WORST_FIRST: Final[tuple[GateVerdict, ...]] = ("fail", "undecided", "pass")
+PROXIES: Final = 10
+"""Rows of a table of proxies, at most."""
+
+STANDINGS: Final = {"the column": "the column itself", "proxy": "proxy", "no proxy": "no proxy", "open": "open"}
 _SHAPES: Final = {"pass": "Tick in a circle", "fail": "Cross in a square", "undecided": "Open diamond"}
 
 
 @dataclass(frozen=True)
 class GateRow:
-    """One gate. `verdict` is its word for the page's style, `word` the one to read, `shape` the mark beside it."""
+    """One gate. `verdict` is its word for the page's style, `word` the one to read, `shape` the mark beside it.
+
+    `measured` is the `value` with its `interval`, which is empty where there is none.
+    """
 
     rule: str
     about: Name
     whose: Name
+    measured: str
     value: str
+    interval: str
     asked: str
     verdict: GateVerdict
     word: str
     shape: str
     reason: Name
+
+
+@dataclass(frozen=True)
+class ProxyRow:
+    """One feature by its association with a column that a gate names."""
+
+    feature: Name
+    value: str
+    interval: str
+    standing: str
+
+
+@dataclass(frozen=True)
+class ProxyTable:
+    """The features that go together with a column most; `note` says how it was measured, and of the others."""
+
+    caption: Sentence
+    rows: tuple[ProxyRow, ...]
+    note: str
 
 
 @dataclass(frozen=True)
@@ -43,13 +72,14 @@ class GateList:
     verdict: GateVerdict
     rows: tuple[GateRow, ...]
     note: str
+    proxies: tuple[ProxyTable, ...] = ()
 
 
 def on_page_one(results: Results, at_most: int = MOST) -> GateList | None:
     """A few gates, the worst first; None where the config asks for none."""
     if not results.gates:
         return None
-    ordered = sorted(results.gates, key=lambda o: _WORST_FIRST.index(o.verdict))
+    ordered = sorted(results.gates, key=lambda o: WORST_FIRST.index(o.verdict))
     left = len(ordered) - at_most
     return GateList(
         head=_head(results.gates),
@@ -57,6 +87,11 @@ def on_page_one(results: Results, at_most: int = MOST) -> GateList | None:
         rows=tuple(_row(outcome) for outcome in ordered[:at_most]),
         note=f"and {left:,} more in section 5" if left > 0 else "",
     )
+
+
+def few(results: Results) -> int:
+    """How many gates page one lists where the picture needs room: those that passed give way, no others."""
+    return max(FEW, min(MOST, sum(outcome.verdict != "pass" for outcome in results.gates)))
 
 
 def in_full(results: Results) -> GateList:
@@ -68,7 +103,35 @@ def in_full(results: Results) -> GateList:
         "undecided and does not pass."
     )
     rows = tuple(_row(outcome) for outcome in results.gates)
-    return GateList(_head(results.gates), gates.verdict(results.gates), rows, note)
+    proxies = tuple(_proxies(p) for p in results.proxies)
+    return GateList(_head(results.gates), gates.verdict(results.gates), rows, note, proxies)
+
+
+def _proxies(p: Proxies) -> ProxyTable:
+    """The column itself, and those that are proxies or may be, at most `PROXIES`; else the strongest of the others."""
+    itself = [f for f in p.features if f.standing == "the column"]
+    others = [f for f in p.features if f.standing != "the column"]
+    near = [f for f in others if f.standing != "no proxy"]
+    shown = [*itself, *(near or others[:1])][:PROXIES]
+    left = len(p.features) - len(shown)
+    measure = "Cramér's V" if p.measure == "cramers_v" else "the correlation ratio of ranks"
+    note = (
+        f"Measured by {measure} over {p.rows:,} rows; from 0, none, to 1, where one fixes the other. The intervals "
+        f"hold together at {p.confidence:.0%}. The gate counts a feature as a proxy from {p.threshold:g} on."
+    )
+    if left:
+        note += f" The other {left:,} of {len(p.features):,} features, which are less associated, are in results.json."
+    return ProxyTable(
+        caption=say("Features that go together with ", name(p.column)),
+        rows=tuple(_proxy(f) for f in shown),
+        note=note,
+    )
+
+
+def _proxy(f: AssociatedFeature) -> ProxyRow:
+    itself = f.standing == "the column"
+    interval = NONE if itself else f"{number(f.low, 2)} to {number(f.high, 2)}"
+    return ProxyRow(name(f.feature), NONE if itself else number(f.value, 2), interval, STANDINGS[f.standing])
 
 
 def _head(outcomes: Sequence[GateOutcome]) -> str:
@@ -80,7 +143,9 @@ def _row(outcome: GateOutcome) -> GateRow:
         rule=outcome.rule,
         about=name(outcome.about),
         whose=name(outcome.feature, 40) if outcome.feature else Name(NONE),
+        measured=gates.measured(outcome).replace("-", MINUS),
         value=gates.value(outcome).replace("-", MINUS),
+        interval=gates.interval(outcome).replace("-", MINUS),
         asked=gates.asked(outcome).replace("-", MINUS),
         verdict=outcome.verdict,
         word=gates.WORDS[outcome.verdict],

@@ -1,5 +1,6 @@
 """The report as one HTML file that fetches nothing and needs no script."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 from limekiln.report.templating import environment
@@ -8,14 +9,15 @@ from limekiln.report.view import ReportView
 Medium = Literal["screen", "print"]
 
 
-def render(view: ReportView, medium: Medium = "screen") -> str:
+def render(view: ReportView, medium: Medium = "screen", *, replaced: Sequence[str] = ()) -> str:
     """The whole report as one file.
 
     Args:
         view: What `view.build` made of a run.
         medium: `screen` for the file a browser opens; `print` for the one that the PDF is drawn from.
+        replaced: What the PDF prints for characters that no font can draw.
 
     Returns:
         HTML with its styles, fonts and charts inside.
     """
-    return environment().get_template("report.html.j2").render(view=view, medium=medium)
+    return environment().get_template("report.html.j2").render(view=view, medium=medium, replaced=replaced)

@@ -1,12 +1,19 @@
-"""The report as a PDF, drawn by WeasyPrint from the same templates; the same bytes for the same run."""
+"""The report as a PDF for archives (PDF/A-3a, PDF/UA-1), drawn by WeasyPrint from the same templates.
+
+The same run gives the same bytes.
+"""
 
 import gc
+import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from types import ModuleType
+from typing import cast
 
 from limekiln.errors import PdfUnavailableError, RunError
+from limekiln.report import archive
 from limekiln.report import html as page_of
 from limekiln.report.names import drawable
 from limekiln.report.view import ReportView
@@ -15,12 +22,13 @@ from limekiln.report.words import moment
 PACKAGES = "libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0"
 
 
-def render(view: ReportView, created: str) -> bytes:
+def render(view: ReportView, created: str, attached: Mapping[str, str]) -> bytes:
     """The whole report as a PDF.
 
     Args:
         view: What `view.build` made of a run.
         created: The manifest's time in ISO 8601; the only time that the file holds.
+        attached: Documents that travel inside the file, text by file name.
 
     Returns:
         The file's bytes.
@@ -32,17 +40,51 @@ def render(view: ReportView, created: str) -> bytes:
     weasyprint = _weasyprint()
     from weasyprint.urls import FatalURLFetchingError, URLFetcher  # noqa: PLC0415  needs Pango, as above
 
-    page = drawable(page_of.render(view, "print"))
+    time = moment(created)
     fetcher = URLFetcher(allowed_protocols={"data"}, allow_redirects=False, fail_on_errors=True)
+
+    def draw(characters: Mapping[int, str], padding: int) -> bytes:
+        page = drawable(page_of.render(view, "print", replaced=tuple(characters.values()))).translate(characters)
+        documents = [
+            weasyprint.Attachment(string=text, name=name, relationship="Data", created=time, modified=time)
+            for name, text in attached.items()
+        ]
+        document = weasyprint.HTML(string=page, base_url=None, url_fetcher=fetcher).render(pdf_variant=archive.VARIANT)
+        document.metadata.generate_rdf_metadata = archive.marked(document.metadata.generate_rdf_metadata)
+        finisher = partial(archive.finish, padding=padding)
+        drawn: bytes = document.write_pdf(pdf_variant=archive.VARIANT, attachments=documents, finisher=finisher)
+        return drawn
+
     with _source_date(created), _collector_off():
         try:
-            document = weasyprint.HTML(string=page, base_url=None, url_fetcher=fetcher)
-            pdf: bytes = document.write_pdf(pdf_tags=True)
+            with _glyphless(weasyprint.LOGGER) as lacking:
+                drawn = archive.settled(partial(draw, {}))
+            if not lacking:
+                return drawn
+            return archive.settled(partial(draw, {code: f"[U+{code:04X}]" for code in sorted(lacking)}))
         except FatalURLFetchingError as error:  # a BaseException: nothing else would stop it
             raise RunError(
                 f"report.pdf: the report wanted something outside itself, which is not fetched: {error}"
             ) from error
-    return pdf
+
+
+@contextmanager
+def _glyphless(log: logging.Logger) -> Iterator[set[int]]:
+    """The characters that no font here can draw, as WeasyPrint warns of them; PDF/A allows no empty box for one."""
+    found: set[int] = set()
+
+    def is_other(record: logging.LogRecord) -> bool:
+        if not str(record.msg).startswith(".notdef"):
+            return True
+        _, code = cast("tuple[str, int]", record.args)
+        found.add(code)
+        return False
+
+    log.addFilter(is_other)
+    try:
+        yield found
+    finally:
+        log.removeFilter(is_other)
 
 
 def _weasyprint() -> ModuleType:

@@ -13,7 +13,17 @@ from limekiln.settings.data import (
     SqlSource,
     TextSettings,
 )
-from limekiln.settings.gates import Gate, PoolsAgree
+from limekiln.settings.gates import (
+    Gate,
+    MaxFailed,
+    MaxRank,
+    MaxRankNoise,
+    MaxShare,
+    MinFidelity,
+    MinTrusted,
+    MustNotBeDecidedAbove,
+    PoolsAgree,
+)
 from limekiln.settings.model import (
     HttpModel,
     JoblibModel,
@@ -52,9 +62,16 @@ __all__ = [
     "JoblibModel",
     "JsonlSource",
     "KerasModel",
+    "MaxFailed",
+    "MaxRank",
+    "MaxRankNoise",
+    "MaxShare",
+    "MinFidelity",
+    "MinTrusted",
     "MlflowModel",
     "ModelSettings",
     "ModelSource",
+    "MustNotBeDecidedAbove",
     "NumpySource",
     "OnnxModel",
     "ParquetSource",
