@@ -3,6 +3,7 @@
 from typing import Final
 
 from limekiln.record import ALL_CLASSES, Results
+from limekiln.report import sections
 from limekiln.report.names import Sentence, name, say
 from limekiln.report.voice import Voice
 from limekiln.report.words import percent, plural
@@ -38,7 +39,7 @@ _GROUPED: Final = (
 )
 
 
-def limitations(says: Voice, pool: str) -> tuple[str, ...]:
+def limitations(results: Results, says: Voice) -> tuple[str, ...]:
     """What such a report cannot show, by the kind of data."""
     decision = "a prediction" if says.regression else "a decision"
     bends = "the model bends within an interval or features interact" if says.tabular else "its parts act together"
@@ -53,9 +54,9 @@ def limitations(says: Voice, pool: str) -> tuple[str, ...]:
         ),
         (
             f"A local explanation is a linear model fitted around one {says.row.one}. Where {bends}, it misses that; "
-            "the fidelity in section 5 says how much."
+            f"the fidelity in section {sections.number(results, 'reliability')} says how much."
         ),
-        (_OWN_ROWS if pool == "data" else _PERTURBED[says.domain]),
+        (_OWN_ROWS if results.method.pool == "data" else _PERTURBED[says.domain]),
         *((_GROUPED,) if says.feature.one == "concept" else ()),
         (
             f"An importance is an average over {says.row.many}. A {says.feature.one} that matters much for few "
@@ -117,7 +118,7 @@ def _small_classes(results: Results, says: Voice) -> list[Sentence]:
     ]
 
 
-def glossary(says: Voice) -> tuple[tuple[str, str], ...]:
+def glossary(results: Results, says: Voice) -> tuple[tuple[str, str], ...]:
     """The report's terms and what they mean."""
     row, rows, one, many = says.row.one, says.row.many, says.feature.one, says.feature.many
     own = "the row's own value" if says.tabular else f"showing the {one}"
@@ -127,6 +128,7 @@ def glossary(says: Voice) -> tuple[tuple[str, str], ...]:
         else f"for: {own} goes with a higher output for the class in the local model; against: with a "
         f"lower one. A {one} counts as mostly one of them from three quarters of its share on."
     )
+    first = sections.number(results, "importances")
     key = f"What {says.row.a} can show: a feature with one of its values, or a feature."
     return (
         ("Bound", "A number that no pick of the same size can exceed, whatever rows it takes."),
@@ -144,7 +146,7 @@ def glossary(says: Voice) -> tuple[tuple[str, str], ...]:
             else ()
         ),
         ("NormLIME", "An average of local weights, normalised within each explanation, for each class."),
-        ("Score", f"What ranks the {many}: the weighted score (mean of w²/‖w‖₁) or the share, as section 2 says."),
+        ("Score", f"What ranks the {many}: the weighted score (mean of w²/‖w‖₁) or the share; see section {first}."),
         ("Share", f"The mean part of an explanation's weights, signs set aside, that a {one} takes where it is used."),
         ("Sign consistency", "100%: all of the weight points the same way; 0%: both ways alike."),
         ("SP-LIME", f"A choice of few {rows} that together show as many important {many} as possible."),

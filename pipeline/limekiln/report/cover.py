@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, replace
 
 from limekiln.record import ALL_CLASSES, ClassFacts, Pick, Results, RunRecord, Score
-from limekiln.report import certainty, floor, gates, images, picture, planes, pools, two_methods
+from limekiln.report import certainty, floor, gates, images, picture, planes, pools, sections
 from limekiln.report.gates import GateList
 from limekiln.report.names import Name, Sentence, between, join, name, say
 from limekiln.report.picture import Picture
@@ -81,11 +81,15 @@ def build(record: RunRecord) -> Cover:
         caution=_caution(results, says),
         gates=gates.on_page_one(results),
         found=() if alone else tuple(_found(c, says) for c in shown),
-        found_more="" if alone else _found_more(f"{count(left, *other)} in section 2." if left else "", results),
+        found_more=""
+        if alone
+        else _found_more(
+            f"{count(left, *other)} in section {sections.number(results, 'importances')}." if left else "", results
+        ),
         sure=sure(results, says),
         figures=_figures(results, says),
         notices=tuple(name(n.text, 190) for n in notices[:_NOTICES]),
-        notices_more=f"and {len(notices) - _NOTICES} more in section {_limitations(results)}"
+        notices_more=f"and {len(notices) - _NOTICES} more in section {sections.number(results, 'limitations')}"
         if len(notices) > _NOTICES
         else "",
         picture=Picture("", "", ()),
@@ -102,11 +106,6 @@ def build(record: RunRecord) -> Cover:
     rows = max(_FEWEST_ROWS, min(_MOST_ROWS, rows))
     net = planes.net_shares(record.tables["importances"])
     return replace(cover, picture=picture.draw(results, classes, says, rows, net=net, concepts=images.concepts(record)))
-
-
-def _limitations(results: Results) -> int:
-    """The section that has all notices; the one on two methods comes before it."""
-    return 8 if two_methods.asked(results) else 7
 
 
 def _found_more(left: str, results: Results) -> str:
@@ -181,8 +180,10 @@ def sure(results: Results, says: Voice) -> tuple[Sentence, ...]:
     elif results.counts.explained:
         lines.append(say("The fidelity of the local explanations could not be measured."))
     if results.counts.failed:
-        failed = says.row.count(results.counts.failed)
-        lines.append(say(f"{failed} of {results.counts.requested:,} could not be explained; section 5 lists them."))
+        failed, listed = says.row.count(results.counts.failed), sections.number(results, "reliability")
+        lines.append(
+            say(f"{failed} of {results.counts.requested:,} could not be explained; section {listed} lists them.")
+        )
     if (line := certainty.line(results, says)) is not None:
         lines.append(line)
     pick = main_pick(results)

@@ -1,4 +1,4 @@
-"""The gates of the config: a line each on page one, and the table behind them in section 5."""
+"""The gates of the config: a line each on page one, and the table behind them in the section on reliability."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from limekiln import gates
 from limekiln.evidence import AssociatedFeature, GateOutcome, GateVerdict, Proxies
 from limekiln.gates.judging import WORST_FIRST
 from limekiln.record import Results
+from limekiln.report import sections
 from limekiln.report.names import Name, Sentence, name, say
 from limekiln.report.words import MINUS, NONE, number
 
@@ -66,7 +67,7 @@ class ProxyTable:
 
 @dataclass(frozen=True)
 class GateList:
-    """Gates as page one or section 5 prints them; `note` is what stands below or in place of them, if anything."""
+    """Gates as a page prints them; `note` is what stands below or in place of them, if anything."""
 
     head: str
     verdict: GateVerdict
@@ -81,11 +82,12 @@ def on_page_one(results: Results, at_most: int = MOST) -> GateList | None:
         return None
     ordered = sorted(results.gates, key=lambda o: WORST_FIRST.index(o.verdict))
     left = len(ordered) - at_most
+    more = f"and {left:,} more in section {sections.number(results, 'reliability')}"
     return GateList(
         head=_head(results.gates),
         verdict=gates.verdict(results.gates),
         rows=tuple(_row(outcome) for outcome in ordered[:at_most]),
-        note=f"and {left:,} more in section 5" if left > 0 else "",
+        note=more if left > 0 else "",
     )
 
 

@@ -72,7 +72,7 @@ class ClassSection:
 
 @dataclass(frozen=True)
 class Importances:
-    """Sections 2 and 3 of the report."""
+    """The sections on importances and on features beside classes."""
 
     score_name: str
     score_words: str

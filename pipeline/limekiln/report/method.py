@@ -14,7 +14,7 @@ _COLUMNS = 60
 
 @dataclass(frozen=True)
 class Method:
-    """Sections 6, 7 and 10 of the report."""
+    """The sections on the method, the limitations and the words."""
 
     steps: tuple[tuple[str, Sentence], ...]
     parameters: tuple[tuple[str, Name], ...]
@@ -51,9 +51,9 @@ def build(record: RunRecord) -> Method:
         ),
         columns_more=f"and {count(len(columns) - _COLUMNS, 'more column')}" if len(columns) > _COLUMNS else "",
         columns_intro=_columns_intro(results.data),
-        limitations=tuple(say(text) for text in caveats.limitations(says, results.method.pool)),
+        limitations=tuple(say(text) for text in caveats.limitations(results, says)),
         of_this_run=caveats.of_this_run(results, says),
-        glossary=caveats.glossary(says),
+        glossary=caveats.glossary(results, says),
     )
 
 

@@ -87,7 +87,7 @@ class PickSection:
 
 @dataclass(frozen=True)
 class Picks:
-    """Section 4 of the report."""
+    """The section on representative rows."""
 
     intro: str
     rule: Name | None

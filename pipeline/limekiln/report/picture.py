@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from limekiln.record import ALL_CLASSES, ClassFacts, Layout, Results, Score
-from limekiln.report import floor, planes
+from limekiln.report import floor, planes, sections
 from limekiln.report.figures import Bar, stacked_bar
 from limekiln.report.images import Image
 from limekiln.report.names import Name, name
@@ -69,7 +69,7 @@ def draw(
     All panels are on one scale, but for those of several values, which each have their own.
     """
     if results.data.layout is not None:
-        return _maps(results.data.layout, classes, says, rows, net)
+        return _maps(results, results.data.layout, classes, says, rows=rows, net=net)
     if concepts:
         rows = max(2, int(rows * _PATCHED))
     drawn = shown(classes, says)
@@ -137,7 +137,9 @@ def _places(panels: Sequence[Sequence[float]]) -> int:
     return min(whole + _FINER, max([whole, *(decimals(panel) - 1 for panel in panels)]))
 
 
-def _maps(layout: Layout, classes: Sequence[ClassFacts], says: Voice, rows: int, net: Net) -> Picture:
+def _maps(
+    results: Results, layout: Layout, classes: Sequence[ClassFacts], says: Voice, *, rows: int, net: Net
+) -> Picture:
     """Heat maps of the classes with the most rows, in two lines at most."""
     named = [c for c in classes if c.name != ALL_CLASSES and c.rows] or [c for c in classes if c.rows]
     room = _MAPS_A_LINE * max(1, min(_MOST_LINES, rows // _LINE_OF_MAPS))
@@ -145,7 +147,7 @@ def _maps(layout: Layout, classes: Sequence[ClassFacts], says: Voice, rows: int,
     drawn = [c for c in named if c.name in kept]
     end = planes.reach(layout, net, [c.name for c in drawn])
     left = len(named) - len(drawn)
-    more = f" {left:,} more in section 2." if left else ""
+    more = f" {left:,} more in section {sections.number(results, 'importances')}." if left else ""
     if not drawn or not end:
         return Picture("", "", ())
     return Picture(

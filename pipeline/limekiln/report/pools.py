@@ -5,6 +5,7 @@ from typing import Final
 
 from limekiln.evidence import PoolComparison, PoolFinding, PoolShare
 from limekiln.record import ALL_CLASSES, MethodFacts, Results
+from limekiln.report import sections
 from limekiln.report.names import Name, Sentence, name, say
 from limekiln.report.voice import Voice, class_name
 from limekiln.report.words import count, number, percent
@@ -36,7 +37,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Pools:
-    """The part of section 5 on perturbed and real rows."""
+    """The part of the section on reliability on perturbed and real rows."""
 
     verdict: Sentence
     how: str
@@ -74,14 +75,15 @@ def caution(results: Results) -> str:
     """The warning for page one; empty where the pools do not disagree."""
     if results.pools is None or results.pools.verdict != "disagree":
         return ""
+    section = sections.number(results, "reliability")
     if results.method.pool == "data":
         return (
             "The model treats perturbed rows otherwise than real ones. This report rests on real rows; do not rely on "
-            "explanations that rest on perturbed ones. Section 5 says more."
+            f"explanations that rest on perturbed ones. Section {section} says more."
         )
     return (
-        "Do not rely on this ranking: it rests on perturbed rows, and the model treats real rows otherwise. Section 5 "
-        "says what they show instead."
+        "Do not rely on this ranking: it rests on perturbed rows, and the model treats real rows otherwise. "
+        f"Section {section} says what they show instead."
     )
 
 

@@ -12,7 +12,7 @@ _CONFIG = 20_000
 
 @dataclass(frozen=True)
 class Provenance:
-    """Sections 8 and 9 of the report."""
+    """The sections on sign-off and provenance."""
 
     facts: tuple[tuple[str, Name], ...]
     hashes: tuple[tuple[str, Name], ...]

@@ -42,7 +42,7 @@ class FailureRow:
 
 @dataclass(frozen=True)
 class Reliability:
-    """Section 5 of the report."""
+    """The section on reliability."""
 
     intro: Sentence
     accuracy: str

@@ -4,13 +4,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from limekiln.evidence import MethodComparison, MethodFinding, MethodScore
-from limekiln.record import MethodFacts, Results
+from limekiln.record import Results
+from limekiln.report import sections
 from limekiln.report.figures import Pair, pair
 from limekiln.report.names import Name, Sentence, name, say
 from limekiln.report.voice import FEATURE, ROW, Voice, class_name
 from limekiln.report.words import number, percent
-
-NOT_COMPARED: Final = "methods_not_compared"
 
 _NAME: Final = 40
 _CLASSES: Final = 12
@@ -56,14 +55,9 @@ class TwoMethods:
     missing: str = ""
 
 
-def asked(results: Results) -> bool:
-    """Whether the report has a section on two methods."""
-    return results.methods is not None or bool(_missing(results))
-
-
 def build(results: Results, says: Voice) -> TwoMethods | None:
     """The comparison; None where nobody asked for a second method."""
-    if not asked(results):
+    if not sections.two_methods(results):
         return None
     m, facts = results.methods, results.method
     if m is None:
@@ -74,7 +68,7 @@ def build(results: Results, says: Voice) -> TwoMethods | None:
     return TwoMethods(
         own=own,
         other=other,
-        lead=_lead(m, facts, says, own, other),
+        lead=_lead(m, results, says, own, other),
         meaning=_meaning(m),
         facts=_facts(m, other),
         classes=tuple(_class(f, says, own, other) for f in shown),
@@ -83,16 +77,16 @@ def build(results: Results, says: Voice) -> TwoMethods | None:
 
 
 def _missing(results: Results) -> str:
-    return next((n.text for n in results.notices if n.code == NOT_COMPARED), "")
+    return next((n.text for n in results.notices if n.code == sections.NOT_COMPARED), "")
 
 
-def _lead(m: MethodComparison, facts: MethodFacts, says: Voice, own: str, other: str) -> str:
+def _lead(m: MethodComparison, results: Results, says: Voice, own: str, other: str) -> str:
     of = "" if says.regression else " of each class"
     return (
         f"{ROW.count(m.rows)}, at most 100{of}, {'was' if m.rows == 1 else 'were'} explained twice: by {own}, as the "
-        f"rest of this report is, and by {other}. Each table has the NormLIME scores ({facts.score}) of both from "
-        f"these rows alone, in percent of the sum of all features' scores. So {own}'s ranks may differ from those in "
-        "section 2, which rest on all explained rows."
+        f"rest of this report is, and by {other}. Each table has the NormLIME scores ({results.method.score}) of both "
+        f"from these rows alone, in percent of the sum of all features' scores. So {own}'s ranks may differ from those in "
+        f"section {sections.number(results, 'importances')}, which rest on all explained rows."
     )
 
 

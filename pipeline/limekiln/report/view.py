@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, replace
 
-from limekiln.record import Results, RunRecord
-from limekiln.report import cover, gates, heat, importances, method, picks, provenance, reliability, two_methods
+from limekiln.record import RunRecord
+from limekiln.report import cover, gates, importances, method, picks, provenance, reliability, two_methods
+from limekiln.report import sections as every_section
 from limekiln.report.cover import Cover
 from limekiln.report.gates import GateList
 from limekiln.report.importances import Importances
@@ -12,33 +13,10 @@ from limekiln.report.names import Name, long_names, name
 from limekiln.report.picks import Picks
 from limekiln.report.provenance import Provenance
 from limekiln.report.reliability import Reliability
+from limekiln.report.sections import Section
 from limekiln.report.two_methods import TwoMethods
-from limekiln.report.voice import Voice, voice
+from limekiln.report.voice import voice
 from limekiln.report.words import day, moment
-
-_TWO_METHODS = "two-methods"
-SECTIONS = (
-    ("importances", "What each class rests on"),
-    ("heat", "Features × classes"),
-    ("picks", "Representative rows"),
-    ("reliability", "Reliability"),
-    (_TWO_METHODS, "Two methods"),
-    ("method", "Method and parameters"),
-    ("limitations", "Limitations"),
-    ("sign-off", "Sign-off"),
-    ("provenance", "Provenance"),
-    ("glossary", "Glossary"),
-)
-"""The sections after page one, which is the first: anchor and heading; two methods only where they were asked for."""
-
-
-@dataclass(frozen=True)
-class Section:
-    """A numbered section: its anchor, its heading."""
-
-    number: int
-    anchor: str
-    title: str
 
 
 @dataclass(frozen=True)
@@ -84,7 +62,7 @@ def build(record: RunRecord) -> ReportView:
         created_words=day(manifest.created),
         generator=f"limekiln {manifest.limekiln}",
         author=manifest.report.owner or "",
-        sections=_sections(record.results, says),
+        sections=every_section.numbered(record.results)[1:],
         row=says.row.one,
         rows=says.row.many,
         whose=says.row.whose,
@@ -99,12 +77,3 @@ def build(record: RunRecord) -> ReportView:
         long_names=(),
     )
     return replace(view, long_names=long_names(view))
-
-
-def _sections(results: Results, says: Voice) -> tuple[Section, ...]:
-    titles = dict(SECTIONS) | {"heat": heat.heading(says), "picks": f"Representative {says.row.many}"}
-    if not two_methods.asked(results):
-        del titles[_TWO_METHODS]
-    if says.regression:
-        titles["importances"] = "What each value rests on" if says.several else "What the predictions rest on"
-    return tuple(Section(i, anchor, title) for i, (anchor, title) in enumerate(titles.items(), start=2))
