@@ -85,8 +85,8 @@ def _lead(m: MethodComparison, results: Results, says: Voice, own: str, other: s
     return (
         f"{ROW.count(m.rows)}, at most 100{of}, {'was' if m.rows == 1 else 'were'} explained twice: by {own}, as the "
         f"rest of this report is, and by {other}. Each table has the NormLIME scores ({results.method.score}) of both "
-        f"from these rows alone, in percent of the sum of all features' scores. So {own}'s ranks may differ from those in "
-        f"section {sections.number(results, 'importances')}, which rest on all explained rows."
+        f"from these rows alone, in percent of the sum of all features' scores. So {own}'s ranks may differ from those "
+        f"in section {sections.number(results, 'importances')}, which rest on all explained rows."
     )
 
 
