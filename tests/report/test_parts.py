@@ -68,7 +68,7 @@ def pages() -> dict[str, str]:
 def test_nothing_comes_from_outside_and_every_drawing_is_told(pages: dict[str, str], kind: str) -> None:
     page = pages[kind]
     for tag, attributes in Texts(page, "").elements:
-        assert tag not in {"script", "link", "iframe", "object", "embed", "form", "base"}
+        assert tag not in {"link", "iframe", "object", "embed", "form", "base"}
         for key in ("src", "href", "srcset", "xlink:href", "data"):
             value = attributes.get(key)
             assert value is None or value.startswith(("#", "data:image/png;base64,")), (tag, key, value)
@@ -85,7 +85,7 @@ def test_every_piece_of_a_text_stands_in_order_and_as_itself(pages: dict[str, st
     hostile = sample.HOSTILE.replace("\x00", "\ufffd")
     assert hostile in shown
     assert sample.CARDS[0] in shown
-    assert "<script" not in pages["texts"]
+    assert pages["texts"].count("<script") == 1  # the page's own
     assert any(text == (sample.LETTER * 8)[:1200] for text in shown)  # the rest is counted
     assert f"and {len(sample.LETTER * 8) - 1200:,} more characters" in pages["texts"]
 

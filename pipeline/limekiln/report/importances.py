@@ -15,7 +15,7 @@ from limekiln.report.names import Name, Sentence, join, name, say
 from limekiln.report.planes import Map, Scale
 from limekiln.report.ranking import score_of, used
 from limekiln.report.vocabulary import Words
-from limekiln.report.voice import Voice, class_name, fit_words, reading_order, voice, without_rows
+from limekiln.report.voice import Voice, class_key, class_name, fit_words, reading_order, voice, without_rows
 from limekiln.report.words import count, decimals, number, percent
 from limekiln.report.words import score as printed_score
 
@@ -52,10 +52,12 @@ class ScoreRow:
 class ClassSection:
     """One class: a sentence, its features, its values, and what is left out.
 
+    `key` is what the page’s class switch knows it by.
     `map` has the features that lie in a plane, `words` those of texts, for and against.
     """
 
     anchor: str
+    key: str
     title: Name
     unit: Name
     intro: Sentence
@@ -79,6 +81,7 @@ class Importances:
     scale_words: str
     feature: str
     features: str
+    outputs: bool
     has_unit: bool
     legend_for: str
     legend_against: str
@@ -110,6 +113,7 @@ def build(record: RunRecord) -> Importances:
         found = c.rows and bool(c.features)
         return ClassSection(
             anchor=f"class-{i}",
+            key=class_key(c.name),
             title=class_name(c.name),
             unit=says.axis(c.name) if results.method.score == "weighted" else Name(""),
             intro=_intro(c, says),
@@ -132,6 +136,7 @@ def build(record: RunRecord) -> Importances:
         scale_words=_scale_words(says),
         feature=says.feature.title,
         features=says.feature.many.capitalize(),
+        outputs=says.regression,
         has_unit=results.method.score == "weighted",
         legend_for="raises the value" if says.regression else "for the class",
         legend_against="lowers the value" if says.regression else "against the class",

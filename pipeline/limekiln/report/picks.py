@@ -11,7 +11,7 @@ from limekiln.report.images import Image
 from limekiln.report.lines import Chart
 from limekiln.report.names import Name, Sentence, name, say
 from limekiln.report.texts import Document
-from limekiln.report.voice import Voice, class_name, voice, without_rows
+from limekiln.report.voice import Voice, class_key, class_name, voice, without_rows
 from limekiln.report.words import count, decimals, number, percent, plural, signed
 
 _FEATURES = 5
@@ -72,6 +72,7 @@ class PickSection:
     """One pick: its certificate, the curve, the table, the cards."""
 
     anchor: str
+    key: str
     title: Name
     certificate: Sentence
     proof: str
@@ -174,6 +175,7 @@ def _sections(
         sections.append(
             PickSection(
                 anchor=f"pick-{i + 1}",
+                key=class_key(pick.scope),
                 title=_title(pick, says),
                 certificate=certificate(pick, says),
                 proof=_proof(pick, says),

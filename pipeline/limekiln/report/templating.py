@@ -1,6 +1,7 @@
 """The one Jinja environment, with everything escaped and nothing undefined; the templates, styles and fonts."""
 
 import base64
+import hashlib
 import re
 from functools import cache
 from pathlib import Path
@@ -46,6 +47,8 @@ def environment() -> Environment:
     env.filters["drawable"] = drawable
     env.filters["storable"] = storable
     env.globals["font_faces"] = font_faces()
+    env.globals["script"] = script()
+    env.globals["script_source"] = script_source()
     return env
 
 
@@ -56,6 +59,18 @@ def breakable(text: str) -> Markup:
         Markup("<wbr>").join(escape(part) for part in _AFTER_SIGN.split(piece)) if i % 2 else escape(piece)
         for i, piece in enumerate(pieces)
     )
+
+
+@cache
+def script() -> Markup:
+    """The page's script: plain, inline, and the only one that its content security policy lets run."""
+    return Markup((folder() / "script" / "report.js").read_text("utf-8"))  # noqa: S704  our own file
+
+
+def script_source() -> str:
+    """The script as a source of a content security policy: the hash of what stands between the tags."""
+    digest = hashlib.sha256(script().encode("utf-8")).digest()
+    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
 
 
 @cache

@@ -4,6 +4,7 @@ A class is supported or opposed, a value is raised or lowered. Nothing here says
 a local explanation describes the model, not the world.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -233,6 +234,13 @@ def without_rows(results: Results) -> int:
 def class_name(text: str, limit: int = LIMIT) -> Name:
     """A class as the report prints it."""
     return Name("all classes together") if text == ALL_CLASSES else name(text, limit)
+
+
+def class_key(text: str) -> str:
+    """A class in the page's markup: short, of plain letters, and the same wherever the class is told of."""
+    return (
+        "all" if text == ALL_CLASSES else f"c{hashlib.sha256(text.encode('utf-8', 'backslashreplace')).hexdigest()[:8]}"
+    )
 
 
 def fit_words(median: float | None) -> str:
