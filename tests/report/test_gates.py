@@ -4,14 +4,15 @@ import re
 from dataclasses import replace
 
 import pypdfium2  # type: ignore[import-untyped]  # it ships no types
+import pytest
 
 import gate_cases
 from gate_cases import FAILED, PASSED, UNDECIDED
 from gates import made
 from limekiln.evidence import GateOutcome
 from limekiln.record import Notice, RunRecord
-from limekiln.report import html, pdf, view
-from limekiln.report.gates import NO_GATES
+from limekiln.report import gates, html, pdf, view
+from limekiln.report.gates import NO_GATES, NO_STATUS
 from report import sample_record as sample
 
 
@@ -28,16 +29,32 @@ def page(*outcomes: GateOutcome) -> tuple[str, str]:
 
 def test_page_one_shows_each_gate_by_word_and_shape() -> None:
     first, _ = page(PASSED, FAILED, UNDECIDED)
-    assert "Gates: 1 failed, 1 undecided, 1 passed" in first
+    assert re.search(
+        r'class="status fail"><svg.*?Cross in a square.*?Of 3 gates, 1 failed, 1 undecided, 1 passed<', first
+    )
     found = re.findall(
-        r'<li class="(\w+)"><svg.*?<title>(.*?)</title>.*?<b>(\w+)</b> <code>(\w+)</code>', first, re.DOTALL
+        r'<tr class="(\w+)"><td class="word"><svg.*?<title>(.*?)</title>.*?<b>(\w+)</b>', first, re.DOTALL
     )
     assert found == [
-        ("fail", "Cross in a square", "failed", "b_rule"),
-        ("undecided", "Open diamond", "undecided", "c_rule"),
-        ("pass", "Tick in a circle", "passed", "a_rule"),
+        ("fail", "Cross in a square", "failed"),
+        ("undecided", "Open diamond", "undecided"),
+        ("pass", "Tick in a circle", "passed"),
     ]
-    assert "0.25, asked for below 0.2" in first
+    assert re.search(r'<td class="n">0.25.*?</td><td class="n">below 0.2</td>', first)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "said"),
+    [
+        ((PASSED,), "The gate passed"),
+        ((UNDECIDED,), "The gate is undecided"),
+        ((FAILED,), "The gate failed"),
+        ((PASSED, PASSED), "All 2 gates passed"),
+        ((), NO_STATUS),
+    ],
+)
+def test_page_one_opens_with_the_verdict_over_all(outcomes: tuple[GateOutcome, ...], said: str) -> None:
+    assert gates.status(record(*outcomes).results).text == said
 
 
 def test_section_five_gives_every_gate_in_order_with_its_reason() -> None:
@@ -49,22 +66,24 @@ def test_section_five_gives_every_gate_in_order_with_its_reason() -> None:
 
 
 def test_page_one_keeps_to_four_gates_and_the_worst_come_first() -> None:
-    gates = view.build(record(*[PASSED] * 3, *[UNDECIDED] * 2, *[FAILED] * 3)).cover.gates
-    assert gates is not None
-    assert [r.verdict for r in gates.rows] == ["fail", "fail", "fail", "undecided"]
-    assert gates.note == "and 4 more in section 5"
+    shown = view.build(record(*[PASSED] * 3, *[UNDECIDED] * 2, *[FAILED] * 3)).cover.gates
+    assert shown is not None
+    assert [r.verdict for r in shown.rows] == ["fail", "fail", "fail", "undecided"]
+    assert shown.note == "and 4 more in section 5"
 
 
 def test_where_the_picture_needs_room_the_passed_gates_give_way_and_no_others() -> None:
     def listed(*outcomes: GateOutcome) -> list[str]:
         made = record(*outcomes)
-        long = made.manifest.report.model_copy(update={"intended_use": "It supports a decision. " * 7})
+        long = made.manifest.report.model_copy(
+            update={"intended_use": "It supports a decision. " * 12, "title": "A title of many words " * 8}
+        )
         notices = tuple(Notice(code=f"n{i}", text="Something that a reader should know. " * 5) for i in range(2))
         results = made.results.model_copy(update={"notices": notices})
         crowded = replace(made, results=results, manifest=made.manifest.model_copy(update={"report": long}))
-        gates = view.build(crowded).cover.gates
-        assert gates is not None
-        return [r.verdict for r in gates.rows]
+        shown = view.build(crowded).cover.gates
+        assert shown is not None
+        return [r.verdict for r in shown.rows]
 
     assert listed(*[PASSED] * 6) == ["pass", "pass"]
     assert listed(*[PASSED] * 6, UNDECIDED, *[FAILED] * 2) == ["fail", "fail", "undecided"]
@@ -91,7 +110,7 @@ def test_gates_leave_page_one_one_page_however_much_there_is_to_say() -> None:
     poor = full.results.fidelity.model_copy(update={"median": 0.3})
     full = replace(full, results=full.results.model_copy(update={"notices": notices, "fidelity": poor}))
     first, second, *_ = pages(pdf.render(view.build(full), full.manifest.created, {}))
-    assert "Gates: 6 failed" in first
+    assert "Of 6 gates, 6 failed" in first
     assert "and 4 more in section 7" in first
     assert second.startswith("Contents")
 

@@ -2,10 +2,11 @@
 
 import math
 from dataclasses import dataclass, replace
+from typing import TypedDict
 
 from limekiln.record import ALL_CLASSES, ClassFacts, Pick, Results, RunRecord, Score
 from limekiln.report import certainty, floor, gates, images, picture, planes, pools, sections
-from limekiln.report.gates import GateList
+from limekiln.report.gates import GateList, Status
 from limekiln.report.names import Name, Sentence, between, join, name, say
 from limekiln.report.picture import Picture
 from limekiln.report.ranking import used
@@ -17,7 +18,8 @@ _CLASSES_NAMED = 3
 _NOTICES = 2
 _NAME = 40
 # Lines of text that page one holds, and those of its parts that are always there.
-_PAGE, _FIXED = 60, 21
+_PAGE, _FIXED = 60, 20.5
+_MEASURE, _GATE = 98, 46  # characters in a line of page one, and in what a gate measures
 _FEWEST_ROWS, _WANTED_ROWS, _MOST_ROWS = 2, 4, 10
 
 
@@ -47,6 +49,7 @@ class Cover:
     title: Name
     facts: tuple[tuple[str, Name], ...]
     intended_use: Name | None
+    status: Status
     verdict: Sentence
     caution: str
     gates: GateList | None
@@ -64,7 +67,6 @@ def build(record: RunRecord) -> Cover:
     """Page one of a run."""
     results, manifest = record.results, record.manifest
     says = voice(results)
-    notices = results.notices
     classes = reading_order(results)
     named = [c for c in classes if c.name != ALL_CLASSES]
     ranked = sorted(named, key=lambda c: -c.rows)[:_CLASSES_NAMED]
@@ -77,6 +79,7 @@ def build(record: RunRecord) -> Cover:
         title=name(manifest.report.title, 100),
         facts=_facts(record, says),
         intended_use=name(use, 180) if use else None,
+        status=gates.status(results),
         verdict=verdict(results, says),
         caution=_caution(results, says),
         gates=gates.on_page_one(results),
@@ -88,24 +91,34 @@ def build(record: RunRecord) -> Cover:
         ),
         sure=sure(results, says),
         figures=_figures(results, says),
-        notices=tuple(name(n.text, 190) for n in notices[:_NOTICES]),
-        notices_more=f"and {len(notices) - _NOTICES} more in section {sections.number(results, 'limitations')}"
-        if len(notices) > _NOTICES
-        else "",
+        **_notices(results, _NOTICES),
         picture=Picture("", "", ()),
         feature=says.feature.one,
     )
+    if len(picture.shown(classes, says)) == len(named):  # the picture says what the list would
+        cover = replace(cover, found=())
     rows = _rows_left(cover)
-    if rows < _FEWEST_ROWS and len(picture.shown(classes, says)) == len(named):  # the picture says what the list says
-        cover = replace(cover, found=(), found_more="")
-        rows = _rows_left(cover)
     for wanted, listed in ((_WANTED_ROWS, gates.few(results)), (_FEWEST_ROWS, gates.FEWEST)):
         if rows < wanted:
             cover = replace(cover, gates=gates.on_page_one(results, listed))
             rows = _rows_left(cover)
+    if rows < _FEWEST_ROWS:
+        cover = replace(cover, found=(), **_notices(results, 1))
+        rows = _rows_left(cover)
     rows = max(_FEWEST_ROWS, min(_MOST_ROWS, rows))
     net = planes.net_shares(record.tables["importances"])
     return replace(cover, picture=picture.draw(results, classes, says, rows, net=net, concepts=images.concepts(record)))
+
+
+class _Notices(TypedDict):
+    notices: tuple[Name, ...]
+    notices_more: str
+
+
+def _notices(results: Results, at_most: int) -> _Notices:
+    left = len(results.notices) - at_most
+    more = f"and {left:,} more in section {sections.number(results, 'limitations')}" if left > 0 else ""
+    return _Notices(notices=tuple(name(n.text, 190) for n in results.notices[:at_most]), notices_more=more)
 
 
 def _found_more(left: str, results: Results) -> str:
@@ -115,8 +128,7 @@ def _found_more(left: str, results: Results) -> str:
 
 def _rows_left(cover: Cover) -> int:
     """How many bars a panel can have so that page one stays one page, from the lines that all else takes."""
-    found = sum(_lines(f"{f.name.short} {f.rows}{f.text.text}", 50) + 0.3 for f in cover.found)
-    sure = sum(_lines(s.text, 50) + 0.3 for s in cover.sure)
+    found = sum(_lines(f"{f.name.short} {f.rows}{f.text.text}", _MEASURE) + 0.3 for f in cover.found)
     taken = (
         _FIXED
         + 2.4 * _lines(cover.title.short, 46)
@@ -124,16 +136,17 @@ def _rows_left(cover: Cover) -> int:
         + 1.8 * _lines(cover.verdict.text, 62)
         + (2.8 if cover.caution else 0)
         + (_lines_of_gates(cover.gates) if cover.gates else 0)
-        + sum(_lines(n.short, 98) + 0.3 for n in cover.notices)
+        + sum(_lines(s.text, _MEASURE) + 0.3 for s in cover.sure)
+        + sum(_lines(n.short, _MEASURE) + 0.3 for n in cover.notices)
         + (2.5 if cover.notices else 0)
-        + max(found + (3 if cover.found else 0), sure)
+        + found
+        + (3 if cover.found else 1.3 if cover.found_more else 0)
     )
     return int((_PAGE - taken) / 2.25)
 
 
 def _lines_of_gates(gates: GateList) -> float:
-    texts = [f"{g.word} {g.rule} {g.about.short}: {g.measured}, asked for {g.asked}" for g in gates.rows]
-    return 3 + 1.2 * sum(_lines(text, 98) for text in (*texts, *filter(None, [gates.note])))
+    return 2.6 + sum(0.45 + _lines(g.about.short, _GATE) for g in gates.rows) + (1.3 if gates.note else 0)
 
 
 def _lines(text: str, room: int) -> int:
@@ -169,15 +182,15 @@ def _of_each(results: Results) -> tuple[str | Name, ...]:
 
 
 def sure(results: Results, says: Voice) -> tuple[Sentence, ...]:
-    """How far the findings can be trusted: the fit of the local models, and what the pick covers."""
+    """How far the findings can be trusted: the fit of the local models, unless a caution says it, and the order."""
     fidelity = results.fidelity
     lines = []
-    if fidelity.median is not None:
+    if fidelity.median is not None and not _low_fit(results, says):
         numbers = f"median R² {number(fidelity.median, 2)}"
         if fidelity.below_half is not None:
             numbers += f"; {percent(fidelity.below_half)} of {says.row.many} below 0.5"
         lines.append(say(f"The local explanations follow the model {fit_words(fidelity.median)} ({numbers})."))
-    elif results.counts.explained:
+    elif fidelity.median is None and results.counts.explained:
         lines.append(say("The fidelity of the local explanations could not be measured."))
     if results.counts.failed:
         failed, listed = says.row.count(results.counts.failed), sections.number(results, "reliability")
@@ -186,9 +199,6 @@ def sure(results: Results, says: Voice) -> tuple[Sentence, ...]:
         )
     if (line := certainty.line(results, says)) is not None:
         lines.append(line)
-    pick = main_pick(results)
-    if pick is not None and pick.rows:
-        lines.append(certificate(pick, says))
     return tuple(lines)
 
 

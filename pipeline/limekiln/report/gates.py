@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from limekiln import gates
 from limekiln.evidence import AssociatedFeature, GateOutcome, GateVerdict, Proxies
@@ -12,6 +12,7 @@ from limekiln.report import sections
 from limekiln.report.names import Name, Sentence, name, say
 from limekiln.report.words import MINUS, NONE, number
 
+NO_STATUS: Final = "No gates were set: nothing was put to a pass or a fail"
 NO_GATES: Final = "The config asks for none: nothing in this run was put to a pass or a fail."
 
 MOST: Final = 4
@@ -74,6 +75,29 @@ class GateList:
     rows: tuple[GateRow, ...]
     note: str
     proxies: tuple[ProxyTable, ...] = ()
+
+
+@dataclass(frozen=True)
+class Status:
+    """The verdict over all gates as page one opens with it; `verdict` and `shape` are empty without gates."""
+
+    verdict: GateVerdict | Literal["none"]
+    shape: str
+    text: str
+
+
+def status(results: Results) -> Status:
+    """Whether the run holds what its config asks of it, in one line."""
+    if not results.gates:
+        return Status("none", "", NO_STATUS)
+    n, found = len(results.gates), gates.verdict(results.gates)
+    if found == "pass":
+        text = "The gate passed" if n == 1 else f"All {n:,} gates passed"
+    elif n == 1:
+        text = f"The gate {'failed' if found == 'fail' else 'is undecided'}"
+    else:
+        text = f"Of {n:,} gates, {gates.counted(results.gates)}"
+    return Status(found, _SHAPES[found], text)
 
 
 def on_page_one(results: Results, at_most: int = MOST) -> GateList | None:
