@@ -17,7 +17,7 @@ import pytest
 import kiln_cases
 import limekiln.fanout
 from limekiln import config, kiln, store
-from limekiln.errors import InputError, RunError
+from limekiln.errors import ConfigError, InputError, RunError
 from limekiln.record import TABLES
 from limekiln.values import Progress
 
@@ -25,6 +25,7 @@ TABLES_OF_A_TABLE = {name: columns for name, columns in TABLES.items() if name !
 MADE_FROM_INPUTS = (
     "results.json",
     "importances.csv",
+    "mapping.json",
     "picks.csv",
     *(f"{name}.parquet" for name in TABLES_OF_A_TABLE),
 )
@@ -122,6 +123,21 @@ def test_an_outsider_can_check_the_certificate(finished: kiln.Finished) -> None:
         assert bound == pytest.approx(chosen.upper_bound, rel=1e-9)
         assert chosen.covered <= bound * (1 + 1e-12)
         assert chosen.covered == pytest.approx(proof.loc[proof["covered"], "importance"].sum(), rel=1e-12)
+
+
+def test_a_run_keeps_the_mapping_that_it_was_drawn_with(tmp_path: Path) -> None:
+    path = kiln_cases.write(tmp_path, report__mapping="own.yaml", report__formats=["html"])
+    own = tmp_path / "own.yaml"
+    own.write_text("name: ours\nregimes: [{name: Law 9, clauses: [{clause: a, asks: b, sections: [method]}]}]\n")
+    done = kiln.run(config.load(path))
+    own.write_text("no mapping any more")
+    drawn = (done.folder / "report.html").read_bytes()
+    kiln.render(done.folder)
+    assert (done.folder / "report.html").read_bytes() == drawn
+    assert b"Law 9" in drawn
+    assert "mapping.json" in done.record.manifest.files
+    with pytest.raises(ConfigError, match=r"own\.yaml:1:1: expected the keys name and regimes"):
+        kiln.check(config.load(path))
 
 
 def test_rendering_again_writes_the_same_bytes(finished: kiln.Finished) -> None:

@@ -18,6 +18,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("evaluation",),
     ("reopen",),
     ("kiln",),
+    ("mapping",),
     ("stages", "store", "config", "report"),
     ("drivers",),
     ("bench", "junit"),
@@ -29,7 +30,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("certify", "fooling", "agreement", "association", "survey"),
     ("sample", "matrix", "domains", "surrogate", "kernels", "shapley", "stability", "aggregate", "pick"),
     ("record",),
-    ("evidence", "settings", "values", "errors"),
+    ("evidence", "governance", "settings", "values", "errors"),
 )
 MATHEMATICS = {
     "sample", "matrix", "domains", "surrogate", "kernels", "shapley", "stability", "aggregate", "certify", "fooling",

@@ -68,6 +68,10 @@ def _section(section: Schema, path: str, root: Schema) -> Iterator[str]:
             yield from (f"### {path}.{name} of kind `{kind}`", "", _sentence(variant["description"]), "")
             keys = {n: k for n, k in variant["properties"].items() if n != "kind"}
             yield from _table(keys, variant.get("required", ()), root)
+    entries = {n: _resolved(k["items"], root) for n, k in plain.items() if "$ref" in k.get("items", {})}
+    for name, entry in entries.items():
+        yield from (f"### entries of {path}.{name}", "", _sentence(entry["description"]), "")
+        yield from _table(entry["properties"], entry.get("required", ()), root)
     for name, inner in _sections(section["properties"], root).items():
         yield from (f"### {path}.{name}", "", _sentence(inner["description"]), "")
         yield from _section(inner, f"{path}.{name}", root)
@@ -111,7 +115,7 @@ def _collection(key: Schema, root: Schema) -> str:
         return f"map of names to {_type(key['additionalProperties'], root)}"
     if "prefixItems" in key:
         return f"[{', '.join(_type(item, root) for item in key['prefixItems'])}]"
-    return f"list of {_type(key['items'], root)}"
+    return "list of entries, below" if "$ref" in key["items"] else f"list of {_type(key['items'], root)}"
 
 
 def _limits(key: Schema) -> str:

@@ -168,20 +168,8 @@ class _Document:
             return (0, 0), made_by[0]
         if self.place is None:
             return (0, 0), "config"
-        line, column = self._position(path, at_key=at_key)
+        line, column = self.tree.position(path, at_key=at_key)
         return (line, column), f"{self.place}:{line}:{column}"
-
-    def _position(self, path: KeyPath, *, at_key: bool) -> tuple[int, int]:
-        exact = self.tree.keys if at_key else self.tree.values
-        if path in exact:
-            return exact[path]
-        for end in range(len(path), 0, -1):  # the nearest section that is there
-            places = (
-                self.tree.values if isinstance(path[end - 1], int) else self.tree.keys
-            )  # a list's items have no key
-            if path[:end] in places:
-                return places[path[:end]]
-        return 1, 1
 
 
 def _validated(document: _Document) -> Settings:

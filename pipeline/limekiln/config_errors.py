@@ -95,6 +95,8 @@ def _said(error: Mapping[str, Any], raw: Plain, root: Schema) -> Iterator[Compla
             yield Complaint(path, _unknown(path, root, raw), at_key=True)
         case "value_error":
             yield Complaint(path, f"{error['ctx']['error']}, got {shown(value)}")
+        case "string_too_long" if isinstance(value, str) and error["ctx"]["max_length"] > 1:
+            yield Complaint(path, f"expected at most {error['ctx']['max_length']:,} characters, got {len(value):,}")
         case "union_tag_not_found" | "model_attributes_type":
             yield from _without_kind(path, value, schema)
         case "union_tag_invalid":

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 import limekiln
-from limekiln import checkpoint, data, drivers, gates, models, proxies, stages, store
+from limekiln import checkpoint, data, drivers, gates, governance, mapping, models, proxies, stages, store
 from limekiln.bench import Bench, Stopwatch
 from limekiln.config import LoadedConfig
 from limekiln.data.frame import Frame
@@ -24,7 +24,7 @@ from limekiln.errors import InputError, LimekilnError, PdfUnavailableError
 from limekiln.fanout import executor
 from limekiln.models import Model, ModelRef
 from limekiln.models.estimator import COLUMNS_UNNAMED
-from limekiln.record import Manifest, ReportFacts, RunRecord
+from limekiln.record import Manifest, RunRecord
 from limekiln.report import html as html_report
 from limekiln.report import pdf as pdf_report
 from limekiln.report import view as report_view
@@ -130,6 +130,7 @@ def run(config: LoadedConfig, listener: Listener = silent, *, resume: bool = Fal
     started = datetime.now(UTC)
     parent = runs_folder(config)
     clock = Stopwatch()
+    mapped = mapping.of_config(config)
     with clock.stage("read"):
         inputs = read_inputs(config)
     identity = _fingerprint(config.settings, inputs)
@@ -139,8 +140,10 @@ def run(config: LoadedConfig, listener: Listener = silent, *, resume: bool = Fal
             fired = stages.fire(inputs, config.settings, Bench(workers, listener, kept, clock))
             fired = _judged(fired, config.settings, inputs.frame)
             manifest = make_manifest(config, inputs, fired, workers.description, (run_id, started))
-        manifest = manifest.model_copy(update={"timings": {s: round(t, 3) for s, t in clock.seconds.items()}})
-        return _store(staging, parent / run_id, RunRecord(fired.results, manifest, fired.tables))
+        seconds = {s: round(t, 3) for s, t in clock.seconds.items()}
+        clauses, source = (mapped.mapping, mapped.source) if mapped else (None, None)
+        manifest = manifest.model_copy(update={"timings": seconds, "mapping": source})
+        return _store(staging, parent / run_id, RunRecord(fired.results, manifest, fired.tables, clauses))
 
 
 def _judged(fired: Fired, settings: Settings, frame: Frame) -> Fired:
@@ -173,6 +176,7 @@ def check(config: LoadedConfig) -> Plan:
     Raises:
         InputError: a run would stop at once for the same reason.
     """
+    mapping.of_config(config)
     settings, inputs = config.settings, read_inputs(config)
     rows, tabular = len(inputs.frame.features), config.settings.data.domain == "tabular"
     taken = rows if settings.sample.rows == _WHOLE_SAMPLE else min(rows, settings.sample.rows)
@@ -289,7 +293,7 @@ def _seconds_a_row(inputs: Inputs, settings: Settings) -> float:
 def _store(staging: Path, place: Path, record: RunRecord) -> Finished:
     clock = Stopwatch(dict(record.manifest.timings))
     with clock.stage("write"):
-        store.write_results(staging, record.results, record.tables)
+        store.write_results(staging, record.results, record.tables, record.mapping)
         manifest = record.manifest.model_copy(update={"files": store.hashes(staging)})
     finished = _draw(staging, place, replace(record, manifest=manifest), clock)
     with clock.stage("write"):
@@ -341,22 +345,11 @@ def make_manifest(
         cluster=cluster,
         counts=fired.results.counts,
         timings={},
-        report=_report_facts(settings),
+        report=governance.facts_of(settings),
         formats=settings.report.formats,
         previous_run=previous[0] if previous else None,
         previous_manifest_sha256=previous[1] if previous else None,
         files={},
-    )
-
-
-def _report_facts(settings: Settings) -> ReportFacts:
-    r = settings.report
-    return ReportFacts(
-        title=r.title or f"What drives {settings.model.name}",
-        owner=r.owner,
-        intended_use=r.intended_use,
-        materiality_tier=r.materiality_tier,
-        approvers=r.approvers,
     )
 
 

@@ -21,6 +21,7 @@ from limekiln.evidence import (
     View,
 )
 from limekiln.evidence import Stored as _Stored
+from limekiln.governance import GovernanceMapping, MappingSource, ReportFacts
 
 SCHEMA: Final = 1
 ALL_CLASSES: Final = "*"
@@ -325,23 +326,13 @@ class Gates(_Stored):
     gates: tuple[GateOutcome, ...]
 
 
-class ReportFacts(_Stored):
-    """What the config's `report` section gave the report to print."""
-
-    title: str
-    owner: str | None
-    intended_use: str | None
-    materiality_tier: str | None
-    approvers: tuple[str, ...]
-
-
 class Manifest(_Stored):
     """`manifest.json`: what is needed to check the run and to run it again.
 
     `created` is UTC in ISO 8601; `timings` are seconds a stage; `files` maps each file of the run folder to
     its SHA-256; `config_file` is empty for a run from Python; `config_text` is the config as read, without
     the credentials in its addresses, `config_sha256` the hash of its bytes, `config_overrides` what the
-    command line put over it.
+    command line put over it; `mapping` tells which clauses `mapping.json` is about, None where there is none.
     """
 
     schema_number: int = SCHEMA
@@ -361,6 +352,7 @@ class Manifest(_Stored):
     timings: dict[str, float]
     report: ReportFacts
     formats: tuple[str, ...]
+    mapping: MappingSource | None = None
     previous_run: str | None
     previous_manifest_sha256: str | None
     files: dict[str, str]
@@ -368,8 +360,9 @@ class Manifest(_Stored):
 
 @dataclass(frozen=True)
 class RunRecord:
-    """A finished run: the two documents and the tables of `TABLES`, by name."""
+    """A finished run: its documents, and the tables of `TABLES` by name; `mapping` where its report has one."""
 
     results: Results
     manifest: Manifest
     tables: Mapping[str, pd.DataFrame]
+    mapping: GovernanceMapping | None = None

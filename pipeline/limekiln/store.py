@@ -21,12 +21,14 @@ from pydantic import BaseModel, ValidationError
 
 from limekiln import gates, junit
 from limekiln.errors import InputError, RunError
+from limekiln.governance import GovernanceMapping
 from limekiln.record import TABLES, Gates, Manifest, Results, RunRecord
 
 Document = TypeVar("Document", bound=BaseModel)
 
 MANIFEST: Final = "manifest.json"
 RESULTS: Final = "results.json"
+MAPPING: Final = "mapping.json"
 GATES: Final = "gates.json"
 GATES_FOR_CI: Final = "gates.junit.xml"
 REPORTS: Final = ("report.html", "report.pdf")
@@ -81,13 +83,17 @@ def free_run_id(parent: Path, wanted: str) -> str:
     return run_id
 
 
-def write_results(folder: Path, results: Results, tables: Mapping[str, pd.DataFrame]) -> None:
-    """Writes `results.json`, the Parquet tables and their CSV twins, and the gates where the config has any."""
+def write_results(
+    folder: Path, results: Results, tables: Mapping[str, pd.DataFrame], mapping: GovernanceMapping | None = None
+) -> None:
+    """Writes `results.json`, the tables and their CSV twins, and gates and mapping where the config has them."""
     write_text(folder / RESULTS, to_json(results))
     if results.gates:  # a job that reads them must not take a config that lost its gates for one that passes
         found = Gates(verdict=gates.verdict(results.gates), gates=results.gates)
         write_text(folder / GATES, to_json(found))
         write_text(folder / GATES_FOR_CI, junit.render(results))
+    if mapping is not None:
+        write_text(folder / MAPPING, to_json(mapping))
     for name in (n for n in TABLES if n in tables):
         table = pa.Table.from_pandas(tables[name], preserve_index=False)
         pq.write_table(table.replace_schema_metadata(None), folder / f"{name}.parquet", compression="zstd")
@@ -133,7 +139,8 @@ def read(folder: Path) -> RunRecord:
             tables[name] = pq.read_table(folder / f"{name}.parquet").to_pandas()
         except (OSError, pa.ArrowException) as error:
             raise InputError(f"{folder / name}.parquet: cannot be read: {error}") from error
-    return RunRecord(results, manifest, tables)
+    mapping = _read_document(folder / MAPPING, GovernanceMapping) if manifest.mapping is not None else None
+    return RunRecord(results, manifest, tables, mapping)
 
 
 def evaluation_path(folder: Path, run_id: str) -> Path:

@@ -49,6 +49,17 @@ class Tree:
     values: Mapping[Path, tuple[int, int]]
     keys: Mapping[Path, tuple[int, int]]
 
+    def position(self, path: Path, *, at_key: bool) -> tuple[int, int]:
+        """Give the place of a path's value or key, or of the nearest section that is there."""
+        exact = self.keys if at_key else self.values
+        if path in exact:
+            return exact[path]
+        for end in range(len(path), 0, -1):
+            places = self.values if isinstance(path[end - 1], int) else self.keys  # a list's items have no key
+            if path[:end] in places:
+                return places[path[:end]]
+        return 1, 1
+
 
 class YamlProblem(Exception):  # noqa: N818 - it never leaves the package; config.py turns it into a ConfigError
     """Text that cannot be read, at a line and column that count from 1."""

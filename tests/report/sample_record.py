@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from limekiln.governance import Clause, GovernanceMapping, MappingSource, Regime, ReportFacts, Signed
 from limekiln.record import (
     ALL_CLASSES,
     TABLES,
@@ -21,7 +22,6 @@ from limekiln.record import (
     Notice,
     Pick,
     PickedRow,
-    ReportFacts,
     Results,
     RunRecord,
     SampleFacts,
@@ -62,6 +62,25 @@ NASTY = (
     "a word of many words that goes on and on until the cell that it stands in has no room left for it at all",
     "",
 )
+
+
+def governed() -> RunRecord:
+    """The credit run with every field of the config's report section, some of them hostile, and a mapping."""
+    record = credit()
+    long = "<b>x</b> " * 60
+    facts = record.manifest.report.model_copy(
+        update={
+            "classification": "internal & <secret>", "model_id": "M-17", "registry": "https://models/17",
+            "users": long, "out_of_scope": ("hiring", long), "assumptions": ("x",), "known_limitations": (long,),
+            "trigger": "incident", "data_from": "2026-01-01", "data_to": "2026-06-30", "next_review": "2027-01-31",
+            "sign_off": (Signed(step="approved", name="A", decision="yes", comment=long, date="2026-11-30"),),
+        }
+    )  # fmt: skip
+    clause = Clause(clause=long[:150], asks=long, sections=("method", "identity"), files=("results.json",), beyond=long)
+    mapping = GovernanceMapping(name="ours", regimes=(Regime(name="Law", about=long, clauses=(clause,) * 9),))
+    source = MappingSource(file="own.yaml", sha256="9" * 64)
+    manifest = record.manifest.model_copy(update={"report": facts, "mapping": source})
+    return RunRecord(record.results, manifest, record.tables, mapping)
 
 
 def credit() -> RunRecord:

@@ -14,7 +14,12 @@ from limekiln.report import archive, pdf, view
 from report import sample_record as sample
 from report.archive_cases import assert_archivable
 
-KINDS = {"three classes": sample.animals, "names from outside": sample.nasty, "no explanation": sample.empty}
+KINDS = {
+    "governed": sample.governed,
+    "three classes": sample.animals,
+    "names from outside": sample.nasty,
+    "no explanation": sample.empty,
+}
 """Texts, images, series and regression: `test_parts`."""
 
 

@@ -1,4 +1,4 @@
-"""The gates on page one and in section 5, from outcomes made by hand."""
+"""The gates on page one and in the section on reliability, from outcomes made by hand."""
 
 import re
 from dataclasses import replace
@@ -22,7 +22,7 @@ def record(*outcomes: GateOutcome, base: RunRecord | None = None) -> RunRecord:
 
 
 def page(*outcomes: GateOutcome) -> tuple[str, str]:
-    """Page one, and all that follows section 5's heading."""
+    """Page one, and all that follows the heading of the section on reliability."""
     first, rest = html.render(view.build(record(*outcomes))).split('<h2 id="reliability"')
     return first, rest
 
@@ -69,7 +69,7 @@ def test_page_one_keeps_to_four_gates_and_the_worst_come_first() -> None:
     shown = view.build(record(*[PASSED] * 3, *[UNDECIDED] * 2, *[FAILED] * 3)).cover.gates
     assert shown is not None
     assert [r.verdict for r in shown.rows] == ["fail", "fail", "fail", "undecided"]
-    assert shown.note == "and 4 more in section 5"
+    assert shown.note == "and 4 more in section 6"
 
 
 def test_where_the_picture_needs_room_the_passed_gates_give_way_and_no_others() -> None:
@@ -111,7 +111,7 @@ def test_gates_leave_page_one_one_page_however_much_there_is_to_say() -> None:
     full = replace(full, results=full.results.model_copy(update={"notices": notices, "fidelity": poor}))
     first, second, *_ = pages(pdf.render(view.build(full), full.manifest.created, {}))
     assert "Of 6 gates, 6 failed" in first
-    assert "and 4 more in section 7" in first
+    assert "and 4 more in section 8" in first
     assert second.startswith("Contents")
 
 
@@ -126,7 +126,7 @@ def test_eight_gates_of_long_names_leave_page_one_one_page() -> None:
     ]
     eight = record(*long)
     first, second, *_ = pages(pdf.render(view.build(eight), eight.manifest.created, {}))
-    assert "and 4 more in section 5" in first
+    assert "and 4 more in section 6" in first
     assert second.startswith("Contents")
 
 

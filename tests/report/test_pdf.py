@@ -65,7 +65,7 @@ def test_page_one_stays_one_page_however_much_there_is_to_say() -> None:
     facts = record.manifest.report.model_copy(update={"intended_use": "It supports a decision. " * 14})
     manifest = record.manifest.model_copy(update={"report": facts})
     first, second, *_ = pages(drawn(RunRecord(results, manifest, record.tables)))
-    assert "and 4 more in section 7" in first
+    assert "and 4 more in section 8" in first
     assert second.startswith("Contents")
 
 

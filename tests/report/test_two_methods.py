@@ -100,12 +100,12 @@ def test_many_classes_are_counted() -> None:
 
 def test_the_section_stands_before_the_method_and_only_where_it_was_asked_for() -> None:
     page = html.render(view.build(record(finding("bad"))))
-    assert '<span class="number">6</span> Two methods' in page
-    assert '<span class="number">8</span> Limitations' in page
+    assert '<span class="number">7</span> Two methods' in page
+    assert '<span class="number">9</span> Limitations' in page
     assert "<title>sex: 60% by LIME, 25% by KernelSHAP</title>" in page
     made = view.build(sample.credit())
     assert made.two_methods is None
-    assert [s.number for s in made.sections] == list(range(2, 11))
+    assert [s.number for s in made.sections] == list(range(2, 12))
     assert "Two methods" not in html.render(made)
 
 
@@ -115,7 +115,7 @@ def test_why_there_is_no_comparison_stands_in_its_place() -> None:
     made = replace(base, results=base.results.model_copy(update={"notices": (notice,) * 9}))
     page = html.render(view.build(made))
     assert notice.text in page.split('id="two-methods"')[1]
-    assert view.build(made).cover.notices_more.endswith("more in section 8")
+    assert view.build(made).cover.notices_more.endswith("more in section 9")
 
 
 def test_names_from_outside_stay_text_and_values_are_no_classes() -> None:

@@ -106,7 +106,7 @@ def test_what_is_left_out_is_counted() -> None:
     made = view.build(sample.many())
     assert made.importances.classes[0].features_more == "and 490 more features in importances.parquet"
     assert made.importances.heat.turned
-    assert made.cover.found_more == "17 more classes in section 2."
+    assert made.cover.found_more == "17 more classes in section 3."
     assert len(made.importances.heat.rows) <= 20
 
 

@@ -6,7 +6,7 @@ from limekiln.record import ALL_CLASSES, Results
 from limekiln.report import sections
 from limekiln.report.names import Sentence, name, say
 from limekiln.report.voice import Voice
-from limekiln.report.words import percent, plural
+from limekiln.report.words import count, listing, percent, plural
 
 _LOW_MANY: Final = 0.1
 _FEW_CLASSES: Final = 5
@@ -70,7 +70,7 @@ def limitations(results: Results, says: Voice) -> tuple[str, ...]:
 
 
 def of_this_run(results: Results, says: Voice) -> tuple[Sentence, ...]:
-    """What limits this run: low fidelity, failures, a sample, small classes, and its notices."""
+    """What limits this run: low fidelity, failures, a sample, small classes, open orders, gates, and its notices."""
     lines = []
     counts, fidelity, sample = results.counts, results.fidelity, results.sample
     if fidelity.below_half is not None and fidelity.below_half >= _LOW_MANY:
@@ -95,10 +95,34 @@ def of_this_run(results: Results, says: Voice) -> tuple[Sentence, ...]:
         lines.append(say(f"{sample.rows:,} of {says.row.count(sample.of)} were explained ({part}); others would give "
                          "somewhat other numbers."))  # fmt: skip
     lines += _small_classes(results, says)
+    lines += _open_orders(results, says)
+    lines += _gates(results)
+    if results.accuracy is None and results.data.target is None:
+        lines.append(say("The data name no true labels, so whether the model is right was not measured."))
     lines += [say(name(n.text, 400)) for n in results.notices[:_NOTICES]]
     if len(results.notices) > _NOTICES:
         lines.append(say(f"{len(results.notices) - _NOTICES:,} more stand in results.json."))
     return tuple(lines)
+
+
+def _open_orders(results: Results, says: Voice) -> list[Sentence]:
+    certified = [c.certificate for c in results.classes if c.certificate is not None]
+    undecided = sum(c.verdict != "decided" for c in certified)
+    if not undecided:
+        return []
+    which = f"in {undecided:,} of {count(len(certified), 'ranking')}"
+    many = says.feature.many
+    return [say(f"The order of the first {many} is not decided {which}: ranks with an interval may be otherwise.")]
+
+
+def _gates(results: Results) -> list[Sentence]:
+    failed, undecided = (sum(g.verdict == v for g in results.gates) for v in ("fail", "undecided"))
+    told = [f"{failed:,} failed"] if failed else []
+    told += [f"{undecided:,} {plural(undecided, 'is', 'are')} undecided"] if undecided else []
+    if not told:
+        return []
+    asked, section = count(len(results.gates), "gate"), sections.number(results, "reliability")
+    return [say(f"Of {asked} that the config asks for, {listing(told)}; see section {section}.")]
 
 
 def _small_classes(results: Results, says: Voice) -> list[Sentence]:
@@ -130,7 +154,15 @@ def glossary(results: Results, says: Voice) -> tuple[tuple[str, str], ...]:
     )
     first = sections.number(results, "importances")
     key = f"What {says.row.a} can show: a feature with one of its values, or a feature."
-    return (
+    some = (
+        (says.tabular, "Key", key),
+        (says.tabular, "Noise floor",
+         "What columns that do nothing score by chance; a feature below it is grey, marked ‡."),
+        (bool(results.gates), "Gate",
+         "A rule of the config that a run must hold to; passed, failed, or undecided where an interval holds both."),
+        (bool(results.proxies), "Proxy", "A feature that goes with a named column, so that it can stand for it."),
+    )  # fmt: skip
+    everywhere = (
         ("Bound", "A number that no pick of the same size can exceed, whatever rows it takes."),
         ("Coverage", f"The summed importance of everything that the picked {rows} show, out of all there is to show."),
         ("Decided", f"Said of an order in which every two {many} are surely apart, or differ too little to matter."),
@@ -138,13 +170,8 @@ def glossary(results: Results, says: Voice) -> tuple[tuple[str, str], ...]:
         ("Explanation", f"The weights of one {row}'s local model, for one class or for the value predicted."),
         ("Fidelity, R²", f"How closely a local model follows the model near its {row}; 1 is perfect, 0 a constant."),
         ("Interval", f"Under a score: where it could lie, had other {rows} been taken or drawn; so under a rank."),
-        *((("Key", key),) if says.tabular else ()),
         ("Local model, surrogate", f"A linear model fitted to the model's output around one {row}."),
-        *(
-            (("Noise floor", "What columns that do nothing score by chance; a feature below it is grey, marked ‡."),)
-            if says.tabular
-            else ()
-        ),
+        ("Manifest", "The file manifest.json: hashes of model, data, config and all files, and every version."),
         ("NormLIME", "An average of local weights, normalised within each explanation, for each class."),
         ("Score", f"What ranks the {many}: the weighted score (mean of w²/‖w‖₁) or the share; see section {first}."),
         ("Share", f"The mean part of an explanation's weights, signs set aside, that a {one} takes where it is used."),
@@ -153,3 +180,5 @@ def glossary(results: Results, says: Voice) -> tuple[tuple[str, str], ...]:
         ("Stability, VSI", f"How far repeats of an explanation share their heaviest {many}; 1 is perfect."),
         ("Support", f"How many explanations use the {one}{' or value' if says.tabular else ''}."),
     )  # fmt: skip
+    told = (*everywhere, *((term, meaning) for there, term, meaning in some if there))
+    return tuple(sorted(told, key=lambda pair: pair[0].casefold()))

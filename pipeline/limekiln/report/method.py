@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from limekiln.record import DataFacts, MethodFacts, Results, RunRecord
-from limekiln.report import caveats, certainty, floor
+from limekiln.report import caveats, certainty, floor, identity
 from limekiln.report.names import Name, Sentence, name, say
 from limekiln.report.voice import Voice, voice
 from limekiln.report.words import NONE, count, number, percent, plural
@@ -24,6 +24,7 @@ class Method:
     columns_more: str
     columns_intro: str
     limitations: tuple[Sentence, ...]
+    stated: tuple[Name, ...]
     of_this_run: tuple[Sentence, ...]
     glossary: tuple[tuple[str, str], ...]
 
@@ -52,6 +53,7 @@ def build(record: RunRecord) -> Method:
         columns_more=f"and {count(len(columns) - _COLUMNS, 'more column')}" if len(columns) > _COLUMNS else "",
         columns_intro=_columns_intro(results.data),
         limitations=tuple(say(text) for text in caveats.limitations(results, says)),
+        stated=identity.items_of(record.manifest.report.known_limitations),
         of_this_run=caveats.of_this_run(results, says),
         glossary=caveats.glossary(results, says),
     )

@@ -1,9 +1,9 @@
-"""Where the report comes from and who answers for it: hashes, versions, timings, the config, the sign-off."""
+"""Where the report comes from: hashes, versions, timings, the config."""
 
 import shlex
 from dataclasses import dataclass
 
-from limekiln.record import RunRecord
+from limekiln.record import Manifest, RunRecord
 from limekiln.report.names import Name, name, storable
 from limekiln.report.words import NONE, count, day_and_time, duration
 
@@ -12,7 +12,7 @@ _CONFIG = 20_000
 
 @dataclass(frozen=True)
 class Provenance:
-    """The sections on sign-off and provenance."""
+    """The section on provenance."""
 
     facts: tuple[tuple[str, Name], ...]
     hashes: tuple[tuple[str, Name], ...]
@@ -24,7 +24,6 @@ class Provenance:
     config_text: str
     config_more: str
     commands: tuple[tuple[str, str], ...]
-    signatures: tuple[tuple[str, Name], ...]
 
 
 def build(record: RunRecord) -> Provenance:
@@ -46,6 +45,7 @@ def build(record: RunRecord) -> Provenance:
             ("Model", _hash(manifest.model_sha256, "none: the model is a function, not a file")),
             ("Data", _hash(manifest.data_sha256, NONE)),
             ("Config", _hash(manifest.config_sha256, NONE)),
+            *_mapping(manifest),
             ("Previous manifest", _hash(manifest.previous_manifest_sha256, "none")),
         ),
         environment=tuple((name(k, 40), name(v, 120)) for k, v in sorted(manifest.environment.items())),
@@ -61,13 +61,15 @@ def build(record: RunRecord) -> Provenance:
             f"and {count(len(config) - _CONFIG, 'more character')} in manifest.json" if len(config) > _CONFIG else ""
         ),
         commands=_commands(record),
-        signatures=(
-            ("Prepared", Name("")),
-            ("Validated", Name("")),
-            *(("Approved", name(a, 60)) for a in manifest.report.approvers),
-            *(() if manifest.report.approvers else (("Approved", Name("")),)),
-        ),
     )
+
+
+def _mapping(manifest: Manifest) -> tuple[tuple[str, Name], ...]:
+    source = manifest.mapping
+    if source is None:
+        return ()
+    whose = "limekiln's own" if source.file == "limekiln" else source.file
+    return ((f"Governance mapping ({storable(whose)})", Name(source.sha256)),)
 
 
 def _hash(digest: str | None, without: str) -> Name:

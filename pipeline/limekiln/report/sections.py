@@ -10,8 +10,10 @@ from limekiln.report.voice import voice
 NOT_COMPARED: Final = "methods_not_compared"
 
 _TWO_METHODS: Final = "two-methods"
+_MAPPING: Final = "mapping"
 _TITLES: Final = {
     "summary": "Summary",
+    "identity": "Identity and scope",
     "importances": "What each class rests on",
     "heat": "Features × classes",
     "picks": "Representative rows",
@@ -19,10 +21,13 @@ _TITLES: Final = {
     _TWO_METHODS: "Two methods",
     "method": "Method and parameters",
     "limitations": "Limitations",
+    _MAPPING: "Governance mapping",
     "sign-off": "Sign-off",
     "provenance": "Provenance",
     "glossary": "Glossary",
 }
+ANCHORS: Final = tuple(_TITLES)
+"""Every section that a report can have."""
 
 
 @dataclass(frozen=True)
@@ -34,19 +39,22 @@ class Section:
     title: str
 
 
-def numbered(results: Results) -> tuple[Section, ...]:
-    """The sections that the report of a run has, page one first; two methods only where they were asked for."""
+def numbered(results: Results, *, mapped: bool = False) -> tuple[Section, ...]:
+    """The sections that the report of a run has, page one first.
+
+    Two methods only where they were asked for, the mapping where there is one: `mapped`.
+    """
     says = voice(results)
     titles = _TITLES | {"heat": heat.heading(says), "picks": f"Representative {says.row.many}"}
     if says.regression:
         titles["importances"] = "What each value rests on" if says.several else "What the predictions rest on"
-    left_out = set() if two_methods(results) else {_TWO_METHODS}
-    kept = [(anchor, title) for anchor, title in titles.items() if anchor not in left_out]
+    optional = {_TWO_METHODS: two_methods(results), _MAPPING: mapped}
+    kept = [(anchor, title) for anchor, title in titles.items() if optional.get(anchor, True)]
     return tuple(Section(i, anchor, title) for i, (anchor, title) in enumerate(kept, start=1))
 
 
 def number(results: Results, anchor: str) -> int:
-    """The number of a section that the report of this run has."""
+    """The number of a section that the report of this run has; of one that stands before the mapping."""
     return next(s.number for s in numbered(results) if s.anchor == anchor)
 
 

@@ -3,10 +3,24 @@
 from dataclasses import dataclass, replace
 
 from limekiln.record import RunRecord
-from limekiln.report import cover, gates, importances, method, picks, provenance, reliability, two_methods
+from limekiln.report import (
+    clauses,
+    cover,
+    gates,
+    identity,
+    importances,
+    method,
+    picks,
+    provenance,
+    reliability,
+    sign_off,
+    two_methods,
+)
 from limekiln.report import sections as every_section
+from limekiln.report.clauses import Clauses
 from limekiln.report.cover import Cover
 from limekiln.report.gates import GateList
+from limekiln.report.identity import Identity
 from limekiln.report.importances import Importances
 from limekiln.report.method import Method
 from limekiln.report.names import Name, long_names, name
@@ -14,6 +28,7 @@ from limekiln.report.picks import Picks
 from limekiln.report.provenance import Provenance
 from limekiln.report.reliability import Reliability
 from limekiln.report.sections import Section
+from limekiln.report.sign_off import SignOff
 from limekiln.report.two_methods import TwoMethods
 from limekiln.report.voice import voice
 from limekiln.report.words import day, moment
@@ -33,13 +48,17 @@ class ReportView:
     row: str
     rows: str
     whose: str
+    classification: Name | None
     cover: Cover
+    identity: Identity
     importances: Importances
     picks: Picks
     gates: GateList
     reliability: Reliability
     two_methods: TwoMethods | None
     method: Method
+    clauses: Clauses | None
+    sign_off: SignOff
     provenance: Provenance
     long_names: tuple[str, ...]
 
@@ -62,17 +81,21 @@ def build(record: RunRecord) -> ReportView:
         created_words=day(manifest.created),
         generator=f"limekiln {manifest.limekiln}",
         author=manifest.report.owner or "",
-        sections=every_section.numbered(record.results)[1:],
+        sections=every_section.numbered(record.results, mapped=record.mapping is not None)[1:],
         row=says.row.one,
         rows=says.row.many,
         whose=says.row.whose,
+        classification=name(label, 60) if (label := manifest.report.classification) else None,
         cover=cover.build(record),
+        identity=identity.build(record),
         importances=importances.build(record),
         picks=picks.build(record),
         gates=gates.in_full(record.results),
         reliability=reliability.build(record),
         two_methods=two_methods.build(record.results, says),
         method=method.build(record),
+        clauses=clauses.build(record),
+        sign_off=sign_off.build(manifest.report),
         provenance=provenance.build(record),
         long_names=(),
     )

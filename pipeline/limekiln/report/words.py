@@ -103,6 +103,11 @@ def day(created: str) -> str:
     return f"{when.day} {_MONTHS[when.month - 1]} {when.year}"
 
 
+def calendar_day(text: str) -> str:
+    """`2026-11-30` as `30 November 2026`."""
+    return day(f"{text}T00:00:00+00:00")
+
+
 def day_and_time(created: str) -> str:
     """`22 November 2026, 14:05 UTC`."""
     return f"{day(created)}, {moment(created):%H:%M} UTC"

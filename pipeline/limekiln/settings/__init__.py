@@ -1,4 +1,4 @@
-"""The settings of a run, as pydantic models: a file for the model, the data, the gates, and all else."""
+"""The settings of a run, as pydantic models: a file for the model, the data, the gates, the report, and all else."""
 
 from limekiln.settings.data import (
     CsvSource,
@@ -36,13 +36,13 @@ from limekiln.settings.model import (
     SkopsModel,
     TorchModel,
 )
+from limekiln.settings.report import ReportSettings, SignOff
 from limekiln.settings.run import (
     CONTRADICTIONS,
     AggregateSettings,
     ClusterSettings,
     ExplainSettings,
     PickSettings,
-    ReportSettings,
     SampleSettings,
     Settings,
 )
@@ -82,6 +82,7 @@ __all__ = [
     "SampleSettings",
     "SequenceSettings",
     "Settings",
+    "SignOff",
     "SkopsModel",
     "SqlSource",
     "TextSettings",

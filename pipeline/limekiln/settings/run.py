@@ -13,10 +13,12 @@ from pydantic_core import PydanticCustomError
 from limekiln.settings import data as data_settings
 from limekiln.settings import gates as gate_settings
 from limekiln.settings import model as model_settings
+from limekiln.settings import report as report_settings
 from limekiln.settings.data import DataSettings
 from limekiln.settings.gates import Gate
 from limekiln.settings.model import ModelSettings
-from limekiln.settings.section import FilePath, Section, repeated
+from limekiln.settings.report import ReportSettings
+from limekiln.settings.section import FilePath, Section
 
 CONTRADICTIONS = "contradictions"
 """The type of the pydantic error whose context `problems` is a list of (dotted key, message)."""
@@ -152,19 +154,6 @@ class PickSettings(Section):
     per_class: bool = Field(default=True, description="Also make a pick within each predicted class.")
 
 
-class ReportSettings(Section):
-    """What the report says of itself."""
-
-    formats: tuple[Literal["html", "pdf"], ...] = Field(
-        default=("html", "pdf"), min_length=1, description="Which files are written."
-    )
-    title: str | None = Field(default=None, description="The report's title; null is made from the model's name.")
-    owner: str | None = Field(default=None, description="Who answers for the model.")
-    intended_use: str | None = Field(default=None, description="What the model is for, in a sentence or two.")
-    materiality_tier: str | None = Field(default=None, description="The model's tier in your inventory.")
-    approvers: tuple[str, ...] = Field(default=(), description="Names or roles for the sign-off block.")
-
-
 class ClusterSettings(Section):
     """Where the work runs. Results are the same bytes anywhere."""
 
@@ -238,8 +227,7 @@ def _contradictions(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "explain.second_method", f"two methods are compared on tables; data.domain is {data.domain}; remove it"
     elif explain.second_method == explain.method:
         yield "explain.second_method", f'explain.method is "{explain.method}" too; name the other method, or remove it'
-    for name in repeated(settings.report.formats):
-        yield "report.formats", f'"{name}" stands twice'
+    yield from report_settings.contradictions(settings.report)
 
 
 def _contradictions_of_the_pool(settings: Settings) -> Iterator[tuple[str, str]]:
