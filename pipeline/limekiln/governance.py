@@ -55,6 +55,7 @@ class ReportFacts(Stored):
     prepared_by: str | None = None
     validated_by: str | None = None
     sign_off: tuple[Signed, ...] = ()
+    max_pages: int = 60
 
 
 def facts_of(settings: Settings) -> ReportFacts:

@@ -3,6 +3,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pypdfium2  # type: ignore[import-untyped]  # it ships no types
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from limekiln.errors import PdfUnavailableError, RunError
 from limekiln.record import Notice, RunRecord
-from limekiln.report import html, pdf, view
+from limekiln.report import html, pdf, shorter, view
 from report import sample_record as sample
 
 TESTS = Path(__file__).parent.parent
@@ -140,3 +141,23 @@ def test_the_report_is_tagged_titled_and_dated_by_the_run(houses: bytes) -> None
 
 def test_weasyprint_is_recent_enough_for_untrusted_text() -> None:
     assert int(weasyprint.__version__.split(".")[0]) >= 70
+
+
+def test_a_report_over_its_budget_of_pages_leaves_out_what_is_read_least_and_says_so() -> None:
+    record = sample.animals()
+    whole = pages(drawn(record))
+    assert "leaves out" not in whole[1]
+    assert any("Values of features" in page for page in whole)
+    few = record.manifest.report.model_copy(update={"max_pages": 10})
+    short = pages(drawn(replace(record, manifest=record.manifest.model_copy(update={"report": few}))))
+    assert len(short) < 0.75 * len(whole)
+    said = " ".join(short[1].split())
+    assert "Towards the 10 pages asked for, this PDF leaves out the values of features, the picked rows" in said
+    assert not any("Values of features" in page for page in short)
+
+
+def test_each_step_leaves_out_more_and_names_it() -> None:
+    words = [cut.words for cut in shorter.STEPS]
+    assert words[:2] == ["", "the values of features"]
+    assert words[2].endswith(", the picked rows of single classes and the lists of columns and files and the config")
+    assert words[3].endswith(" and the sections of classes after the first 6")

@@ -3,21 +3,23 @@
 from collections.abc import Sequence
 from typing import Literal
 
+from limekiln.report.shorter import NOTHING, Cut
 from limekiln.report.templating import environment
 from limekiln.report.view import ReportView
 
 Medium = Literal["screen", "print"]
 
 
-def render(view: ReportView, medium: Medium = "screen", *, replaced: Sequence[str] = ()) -> str:
+def render(view: ReportView, medium: Medium = "screen", *, replaced: Sequence[str] = (), cut: Cut = NOTHING) -> str:
     """The whole report as one file.
 
     Args:
         view: What `view.build` made of a run.
         medium: `screen` for the file a browser opens; `print` for the one that the PDF is drawn from.
         replaced: What the PDF prints for characters that no font can draw.
+        cut: What the PDF leaves out to stay within its budget of pages.
 
     Returns:
         HTML with its styles, fonts and charts inside.
     """
-    return environment().get_template("report.html.j2").render(view=view, medium=medium, replaced=replaced)
+    return environment().get_template("report.html.j2").render(view=view, medium=medium, replaced=replaced, cut=cut)

@@ -1,6 +1,6 @@
 """The report as a PDF for archives (PDF/A-3a, PDF/UA-1), drawn by WeasyPrint from the same templates.
 
-The same run gives the same bytes.
+The same run gives the same bytes. A report with more pages than it may have is laid out again with less in it.
 """
 
 import gc
@@ -10,12 +10,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from types import ModuleType
-from typing import cast
+from typing import Any, cast
 
 from limekiln.errors import PdfUnavailableError, RunError
 from limekiln.report import archive
 from limekiln.report import html as page_of
 from limekiln.report.names import drawable
+from limekiln.report.shorter import STEPS, Cut
 from limekiln.report.view import ReportView
 from limekiln.report.words import moment
 
@@ -43,13 +44,20 @@ def render(view: ReportView, created: str, attached: Mapping[str, str]) -> bytes
     time = moment(created)
     fetcher = URLFetcher(allowed_protocols={"data"}, allow_redirects=False, fail_on_errors=True)
 
+    def laid_out(characters: Mapping[int, str], cut: Cut) -> Any:
+        replaced = tuple(characters.values())
+        page = drawable(page_of.render(view, "print", replaced=replaced, cut=cut)).translate(characters)
+        return weasyprint.HTML(string=page, base_url=None, url_fetcher=fetcher).render(pdf_variant=archive.VARIANT)
+
     def draw(characters: Mapping[int, str], padding: int) -> bytes:
-        page = drawable(page_of.render(view, "print", replaced=tuple(characters.values()))).translate(characters)
         documents = [
             weasyprint.Attachment(string=text, name=name, relationship="Data", created=time, modified=time)
             for name, text in attached.items()
         ]
-        document = weasyprint.HTML(string=page, base_url=None, url_fetcher=fetcher).render(pdf_variant=archive.VARIANT)
+        for cut in STEPS:
+            document = laid_out(characters, cut)
+            if len(document.pages) <= view.max_pages:
+                break
         document.metadata.generate_rdf_metadata = archive.marked(document.metadata.generate_rdf_metadata)
         finisher = partial(archive.finish, padding=padding)
         drawn: bytes = document.write_pdf(pdf_variant=archive.VARIANT, attachments=documents, finisher=finisher)

@@ -79,6 +79,7 @@ class PickSection:
     curve: Steps
     table: tuple[CoverageRow, ...]
     of_classes: bool
+    whole: bool
     cards: tuple[Card, ...]
     cards_more: str
     same: Sentence | None
@@ -182,6 +183,7 @@ def _sections(
                 curve=_curve(pick, says),
                 table=_table(pick),
                 of_classes=pick.scope == ALL_CLASSES and not says.regression,
+                whole=pick.scope == ALL_CLASSES or len(picks) == 1,
                 cards=tuple(_card(row, says, pictures.get((row.row, row.class_name), b""), brief=few) for row in new),
                 cards_more=(
                     f"The other {says.row.count(len(pick.rows) - len(rows))} of this pick: explanations.parquet."

@@ -45,6 +45,7 @@ class ReportView:
     generator: str
     author: str
     sections: tuple[Section, ...]
+    max_pages: int
     row: str
     rows: str
     whose: str
@@ -82,6 +83,7 @@ def build(record: RunRecord) -> ReportView:
         generator=f"limekiln {manifest.limekiln}",
         author=manifest.report.owner or "",
         sections=every_section.numbered(record.results, mapped=record.mapping is not None)[1:],
+        max_pages=manifest.report.max_pages,
         row=says.row.one,
         rows=says.row.many,
         whose=says.row.whose,

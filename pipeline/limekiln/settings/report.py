@@ -86,6 +86,12 @@ class ReportSettings(Section):
         "limekiln's own, \"none\" to leave the section out, or null for limekiln's own "
         "(SR 26-2, EU AI Act Annex IV, NIST AI RMF MEASURE 2.9, ISO/IEC 42001).",
     )
+    max_pages: int = Field(
+        default=60,
+        ge=10,
+        le=10_000,
+        description="Pages that the PDF may have; beyond them it leaves out what is read least, and says so.",
+    )
 
 
 def contradictions(report: ReportSettings) -> Iterator[tuple[str, str]]:
