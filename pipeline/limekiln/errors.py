@@ -29,6 +29,10 @@ class PdfUnavailableError(RunError):
     """A PDF was asked for and the libraries that draw it are missing; everything else was written."""
 
 
+class TemplateFaultError(RunError):
+    """A template of the user's cannot be drawn; the message starts with its file and line."""
+
+
 class PredictionError(RunError):
     """The model raised, or gave back something that is no prediction; the message says what came back."""
 

@@ -60,7 +60,7 @@ class ReportFacts(Stored):
 
 def facts_of(settings: Settings) -> ReportFacts:
     """What a config's `report` section says, without the credentials in its addresses."""
-    given = settings.report.model_dump(exclude={"formats", "mapping"})
+    given = settings.report.model_dump(exclude={"formats", "mapping", "templates", "trust_templates"})
     given["title"] = given["title"] or f"What drives {settings.model.name}"
     if given["registry"]:
         given["registry"] = _CREDENTIALS.sub(r"\1***@", given["registry"])
@@ -97,3 +97,11 @@ class MappingSource(Stored):
 
     file: str
     sha256: str
+
+
+class TemplateFacts(Stored):
+    """A template of the user's: the blocks of the report that it replaces, none where others only include it."""
+
+    name: str
+    sha256: str
+    blocks: tuple[str, ...]

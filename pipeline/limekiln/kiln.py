@@ -15,12 +15,24 @@ import numpy as np
 import pandas as pd
 
 import limekiln
-from limekiln import checkpoint, data, drivers, gates, governance, mapping, models, proxies, stages, store
+from limekiln import (
+    checkpoint,
+    data,
+    drivers,
+    gates,
+    governance,
+    mapping,
+    models,
+    proxies,
+    stages,
+    store,
+    templates_of_user,
+)
 from limekiln.bench import Bench, Stopwatch
 from limekiln.config import LoadedConfig
 from limekiln.data.frame import Frame
 from limekiln.drivers import Inputs, two_methods, two_pools
-from limekiln.errors import InputError, LimekilnError, PdfUnavailableError
+from limekiln.errors import InputError, LimekilnError, PdfUnavailableError, TemplateFaultError
 from limekiln.fanout import executor
 from limekiln.models import Model, ModelRef
 from limekiln.models.estimator import COLUMNS_UNNAMED
@@ -130,7 +142,7 @@ def run(config: LoadedConfig, listener: Listener = silent, *, resume: bool = Fal
     started = datetime.now(UTC)
     parent = runs_folder(config)
     clock = Stopwatch()
-    mapped = mapping.of_config(config)
+    mapped, templates = mapping.of_config(config), templates_of_user.of_config(config)
     with clock.stage("read"):
         inputs = read_inputs(config)
     identity = _fingerprint(config.settings, inputs)
@@ -142,8 +154,10 @@ def run(config: LoadedConfig, listener: Listener = silent, *, resume: bool = Fal
             manifest = make_manifest(config, inputs, fired, workers.description, (run_id, started))
         seconds = {s: round(t, 3) for s, t in clock.seconds.items()}
         clauses, source = (mapped.mapping, mapped.source) if mapped else (None, None)
-        manifest = manifest.model_copy(update={"timings": seconds, "mapping": source})
-        return _store(staging, parent / run_id, RunRecord(fired.results, manifest, fired.tables, clauses))
+        manifest = manifest.model_copy(
+            update={"timings": seconds, "mapping": source, "templates": templates_of_user.facts(templates)}
+        )
+        return _store(staging, parent / run_id, RunRecord(fired.results, manifest, fired.tables, clauses, templates))
 
 
 def _judged(fired: Fired, settings: Settings, frame: Frame) -> Fired:
@@ -158,13 +172,21 @@ def runs_folder(config: LoadedConfig) -> Path:
     return Path(os.path.normpath(place))  # as a reader would write it; not resolved, links stay links
 
 
-def render(folder: Path) -> Finished:
+def render(folder: Path, *, trust_templates: bool = False) -> Finished:
     """Draws the report of a stored run again, from its files alone.
 
+    Args:
+        folder: the run folder.
+        trust_templates: draw it with the templates that it brings along, which are code.
+
     Raises:
-        InputError: the folder holds no run that this version can read.
+        InputError: the folder holds no run that this version can read, or brings templates that nobody trusts.
     """
     record = store.read(folder)
+    if record.templates and not trust_templates:
+        named = ", ".join(store.template_file(name) for name, _ in record.templates)
+        raise InputError(f"{folder}: the report is drawn with templates of its own, and templates are code; "
+                         f"read {named}, and say --trust-templates")  # fmt: skip
     bare = {name: digest for name, digest in record.manifest.files.items() if name not in store.REPORTS}
     record = replace(record, manifest=record.manifest.model_copy(update={"files": bare}))
     return _draw(folder, folder, record, Stopwatch())
@@ -177,6 +199,7 @@ def check(config: LoadedConfig) -> Plan:
         InputError: a run would stop at once for the same reason.
     """
     mapping.of_config(config)
+    templates_of_user.of_config(config)
     settings, inputs = config.settings, read_inputs(config)
     rows, tabular = len(inputs.frame.features), config.settings.data.domain == "tabular"
     taken = rows if settings.sample.rows == _WHOLE_SAMPLE else min(rows, settings.sample.rows)
@@ -294,6 +317,8 @@ def _store(staging: Path, place: Path, record: RunRecord) -> Finished:
     clock = Stopwatch(dict(record.manifest.timings))
     with clock.stage("write"):
         store.write_results(staging, record.results, record.tables, record.mapping)
+        for name, text in record.templates:
+            store.write_text(staging / store.template_file(name), text)
         manifest = record.manifest.model_copy(update={"files": store.hashes(staging)})
     finished = _draw(staging, place, replace(record, manifest=manifest), clock)
     with clock.stage("write"):
@@ -305,16 +330,16 @@ def _draw(folder: Path, place: Path, record: RunRecord, clock: Stopwatch) -> Fin
     """Writes the report and then the manifest, with every file's hash, into `folder`."""
     view = report_view.build(record)
     missing: LimekilnError | None = None
-    if "html" in record.manifest.formats:
-        with clock.stage("html"):
-            store.write_text(folder / "report.html", html_report.render(view))
-    if "pdf" in record.manifest.formats:
-        try:
+    try:
+        if "html" in record.manifest.formats:
+            with clock.stage("html"):
+                store.write_text(folder / "report.html", html_report.render(view))
+        if "pdf" in record.manifest.formats:
             with clock.stage("pdf"):
                 drawn = pdf_report.render(view, record.manifest.created, store.documents(record))
                 store.write_bytes(folder / "report.pdf", drawn)
-        except PdfUnavailableError as error:
-            missing = error
+    except (PdfUnavailableError, TemplateFaultError) as error:
+        missing = error
     manifest = record.manifest.model_copy(update={"files": store.hashes(folder)})
     store.write_text(folder / store.MANIFEST, store.to_json(manifest))
     return Finished(place, replace(record, manifest=manifest), clock.seconds, missing)

@@ -21,7 +21,7 @@ from limekiln.evidence import (
     View,
 )
 from limekiln.evidence import Stored as _Stored
-from limekiln.governance import GovernanceMapping, MappingSource, ReportFacts
+from limekiln.governance import GovernanceMapping, MappingSource, ReportFacts, TemplateFacts
 
 SCHEMA: Final = 1
 ALL_CLASSES: Final = "*"
@@ -332,7 +332,8 @@ class Manifest(_Stored):
     `created` is UTC in ISO 8601; `timings` are seconds a stage; `files` maps each file of the run folder to
     its SHA-256; `config_file` is empty for a run from Python; `config_text` is the config as read, without
     the credentials in its addresses, `config_sha256` the hash of its bytes, `config_overrides` what the
-    command line put over it; `mapping` tells which clauses `mapping.json` is about, None where there is none.
+    command line put over it; `mapping` tells which clauses `mapping.json` is about, None where there is none;
+    `templates` are the user's that the report is drawn with.
     """
 
     schema_number: int = SCHEMA
@@ -353,6 +354,7 @@ class Manifest(_Stored):
     report: ReportFacts
     formats: tuple[str, ...]
     mapping: MappingSource | None = None
+    templates: tuple[TemplateFacts, ...] = ()
     previous_run: str | None
     previous_manifest_sha256: str | None
     files: dict[str, str]
@@ -360,9 +362,13 @@ class Manifest(_Stored):
 
 @dataclass(frozen=True)
 class RunRecord:
-    """A finished run: its documents, and the tables of `TABLES` by name; `mapping` where its report has one."""
+    """A finished run: its documents, and the tables of `TABLES` by name; `mapping` where its report has one.
+
+    `templates` are the user's, name and text of each, where it is drawn with any.
+    """
 
     results: Results
     manifest: Manifest
     tables: Mapping[str, pd.DataFrame]
     mapping: GovernanceMapping | None = None
+    templates: tuple[tuple[str, str], ...] = ()

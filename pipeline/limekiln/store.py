@@ -21,7 +21,7 @@ from pydantic import BaseModel, ValidationError
 
 from limekiln import gates, junit
 from limekiln.errors import InputError, RunError
-from limekiln.governance import GovernanceMapping
+from limekiln.governance import GovernanceMapping, TemplateFacts
 from limekiln.record import TABLES, Gates, Manifest, Results, RunRecord
 
 Document = TypeVar("Document", bound=BaseModel)
@@ -140,7 +140,24 @@ def read(folder: Path) -> RunRecord:
         except (OSError, pa.ArrowException) as error:
             raise InputError(f"{folder / name}.parquet: cannot be read: {error}") from error
     mapping = _read_document(folder / MAPPING, GovernanceMapping) if manifest.mapping is not None else None
-    return RunRecord(results, manifest, tables, mapping)
+    templates = tuple((t.name, _read_template(folder, t)) for t in manifest.templates)
+    return RunRecord(results, manifest, tables, mapping, templates)
+
+
+def template_file(name: str) -> str:
+    """The file of the run folder that keeps a template of the user's."""
+    return f"template.{name}"
+
+
+def _read_template(folder: Path, facts: TemplateFacts) -> str:
+    path = folder / template_file(facts.name)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    if hashlib.sha256(data).hexdigest() != facts.sha256:
+        raise InputError(f"{path}: is not the template that the run was drawn with; manifest.json has another SHA-256")
+    return data.decode("utf-8")
 
 
 def evaluation_path(folder: Path, run_id: str) -> Path:

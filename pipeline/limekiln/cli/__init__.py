@@ -124,13 +124,17 @@ def run(
 def render(
     folder: Annotated[Path, typer.Argument(help="A run folder.", metavar="RUN", show_default=False)],
     *,
+    trust_templates: Annotated[
+        bool,
+        typer.Option("--trust-templates", help="Draw with the templates that the run brings along: they are code."),
+    ] = False,
     debug: Debug = False,
 ) -> None:
     """Draws the HTML and PDF of a stored run again, without the model."""
     with errors(debug=debug):
         from limekiln import kiln
 
-        finished = kiln.render(folder)
+        finished = kiln.render(folder, trust_templates=trust_templates)
         print(finished.folder)
         if finished.missing:
             raise finished.missing

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal
 
+from limekiln.report import own
 from limekiln.report.shorter import NOTHING, Cut
 from limekiln.report.templating import environment
 from limekiln.report.view import ReportView
@@ -21,5 +22,11 @@ def render(view: ReportView, medium: Medium = "screen", *, replaced: Sequence[st
 
     Returns:
         HTML with its styles, fonts and charts inside.
+
+    Raises:
+        TemplateFaultError: A template of the user's cannot be drawn.
     """
-    return environment().get_template("report.html.j2").render(view=view, medium=medium, replaced=replaced, cut=cut)
+    values = {"view": view, "medium": medium, "replaced": replaced, "cut": cut}
+    if view.templates:
+        return own.render(view.templates, values)
+    return environment().get_template(own.ENTRY).render(values)

@@ -46,6 +46,7 @@ def build(record: RunRecord) -> Provenance:
             ("Data", _hash(manifest.data_sha256, NONE)),
             ("Config", _hash(manifest.config_sha256, NONE)),
             *_mapping(manifest),
+            *_templates(manifest),
             ("Previous manifest", _hash(manifest.previous_manifest_sha256, "none")),
         ),
         environment=tuple((name(k, 40), name(v, 120)) for k, v in sorted(manifest.environment.items())),
@@ -70,6 +71,16 @@ def _mapping(manifest: Manifest) -> tuple[tuple[str, Name], ...]:
         return ()
     whose = "limekiln's own" if source.file == "limekiln" else source.file
     return ((f"Governance mapping ({storable(whose)})", Name(source.sha256)),)
+
+
+def _templates(manifest: Manifest) -> tuple[tuple[str, Name], ...]:
+    return tuple(
+        (
+            f"Template {storable(t.name)}, not limekiln's" + (f": {', '.join(t.blocks)}" if t.blocks else ""),
+            Name(t.sha256),
+        )
+        for t in manifest.templates
+    )
 
 
 def _hash(digest: str | None, without: str) -> Name:

@@ -3,8 +3,10 @@
 import base64
 import hashlib
 import re
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any, Final, TypeVar
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -12,8 +14,15 @@ from markupsafe import Markup, escape
 import limekiln
 from limekiln.report.names import drawable, storable
 
+Env = TypeVar("Env", bound=Environment)
+
 _LONG_WORD = re.compile(r"(\S{16,})")
 _AFTER_SIGN = re.compile(r"(?<=\w[_/.-])(?=\w)")
+OPTIONS: Final[Mapping[str, Any]] = {
+    "undefined": StrictUndefined,
+    "trim_blocks": True,
+    "lstrip_blocks": True,
+}
 FONTS = (
     ("Limekiln Sans", 400, "inter-400.woff2"),
     ("Limekiln Sans", 600, "inter-600.woff2"),
@@ -36,13 +45,11 @@ def folder() -> Path:
 @cache
 def environment() -> Environment:
     """The environment; `autoescape` holds for every template, whatever its name ends in."""
-    env = Environment(
-        loader=FileSystemLoader(folder()),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    return furnished(Environment(loader=FileSystemLoader(folder()), autoescape=True, **OPTIONS))
+
+
+def furnished(env: Env) -> Env:
+    """The environment with the filters and values that every template may use."""
     env.filters["breakable"] = breakable
     env.filters["drawable"] = drawable
     env.filters["storable"] = storable

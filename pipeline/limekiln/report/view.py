@@ -36,7 +36,7 @@ from limekiln.report.words import day, moment
 
 @dataclass(frozen=True)
 class ReportView:
-    """Everything the templates print. `created` is the manifest's time in UTC."""
+    """Everything the templates print. `created` is the manifest's time in UTC; `templates` are the user's, if any."""
 
     title: Name
     running: Name
@@ -61,6 +61,7 @@ class ReportView:
     clauses: Clauses | None
     sign_off: SignOff
     provenance: Provenance
+    templates: tuple[tuple[str, str], ...]
     long_names: tuple[str, ...]
 
 
@@ -99,6 +100,7 @@ def build(record: RunRecord) -> ReportView:
         clauses=clauses.build(record),
         sign_off=sign_off.build(manifest.report),
         provenance=provenance.build(record),
+        templates=record.templates,
         long_names=(),
     )
     return replace(view, long_names=long_names(view))

@@ -92,11 +92,27 @@ class ReportSettings(Section):
         le=10_000,
         description="Pages that the PDF may have; beyond them it leaves out what is read least, and says so.",
     )
+    templates: FilePath | None = Field(
+        default=None,
+        description="A folder whose report.html.j2 replaces blocks of limekiln's template; of this machine, never "
+        "fetched. Templates are code: report.trust_templates must be true.",
+    )
+    trust_templates: bool = Field(
+        default=False,
+        description="Whether you trust the code in report.templates; it is drawn in a sandbox all the same.",
+    )
 
 
 def contradictions(report: ReportSettings) -> Iterator[tuple[str, str]]:
     """Keys of the section that are right one by one and wrong together."""
     for name in repeated(report.formats):
         yield "report.formats", f'"{name}" stands twice'
+    if report.templates is not None and not report.trust_templates:
+        yield (
+            "report.templates",
+            "templates are code; read them, and set report.trust_templates: true if you trust them",
+        )
+    if report.templates is None and report.trust_templates:
+        yield "report.trust_templates", "report.templates names none; remove it"
     if report.data_from and report.data_to and report.data_from > report.data_to:
         yield "report.data_to", f"{report.data_to} is before report.data_from, {report.data_from}"
