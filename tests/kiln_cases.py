@@ -61,6 +61,7 @@ def write(folder: Path, *, regression: bool = False, **changes: Any) -> Path:
             "source": {"kind": "csv", "path": "data.csv"},
             "target": target,
             "id": "id",
+            "redact": {"id": "show"},
             "exclude": ["label" if regression else "amount"],
         },
         "sample": {"rows": "all"},

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from limekiln import config
-from limekiln.config_errors import LATER_KEYS
 from limekiln.errors import ConfigError
 from limekiln.settings import CsvSource, Settings, SkopsModel
 from limekiln.settings.gates import LATER_RULES, PoolsAgree
@@ -304,11 +303,6 @@ def test_the_class_of_a_gate_keeps_its_name_through_python() -> None:
     assert loaded.settings.model_dump()["gates"][0]["class"] == "bad"
     assert config.from_mapping(loaded.settings, Path()).settings == loaded.settings
     assert config.from_mapping(loaded.settings.model_dump(mode="json"), Path()).settings == loaded.settings
-
-
-@pytest.mark.parametrize("key", sorted(LATER_KEYS))
-def test_keys_of_later_versions_are_told_from_unknown_ones(key: str) -> None:
-    assert refused(SMALL, f"{key}=[]") == f"--set {key}=[]: {key}: not available in this version of limekiln; remove it"
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("importances", "representatives", "local"),
     ("certify", "fooling", "agreement", "association", "survey"),
     ("sample", "matrix", "domains", "surrogate", "kernels", "shapley", "stability", "aggregate", "pick"),
-    ("record",),
+    ("redaction", "record"),
     ("evidence", "governance", "settings", "values", "errors"),
 )
 MATHEMATICS = {

@@ -14,7 +14,7 @@ import shutil
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -22,6 +22,7 @@ import numpy as np
 
 from limekiln.aggregate.floor import ProbeTally
 from limekiln.aggregate.folds import FoldTally
+from limekiln.domains.tabular.data_pool import PredictedRows
 from limekiln.errors import RunError
 from limekiln.local.parts import PartBatch
 from limekiln.local.tables import Batch, PredictedPart
@@ -60,9 +61,14 @@ class Nothing:
 
 @dataclass(frozen=True)
 class Kept:
-    """A folder of batches, held by one run at a time."""
+    """A folder of batches, held by one run at a time.
+
+    A discreet one takes what tells of the data out of a batch: traits, such as words, which can be made again from the
+    rows. Real rows' numbers are all that a part of a pool is made of: it is not kept.
+    """
 
     folder: Path
+    discreet: bool = False
 
     def load(self, stage: str, index: int) -> Any | None:
         """The result of an item; a file that cannot be read whole counts as not there."""
@@ -78,8 +84,10 @@ class Kept:
         Raises:
             RunError: the disk is full or cannot be written.
         """
-        if stage in NOT_KEPT:
+        if stage in NOT_KEPT or (self.discreet and isinstance(result, PredictedRows)):
             return
+        if self.discreet and isinstance(result, PartBatch):
+            result = replace(result, traits={})
         content = io.BytesIO()
         np.savez(content, allow_pickle=False, **_CODECS[stage][0](result))
         path = self._path(stage, index)
@@ -106,8 +114,8 @@ def fingerprint(facts: Mapping[str, Any]) -> str:
 
 
 @contextmanager
-def hold(parent: Path, print_: str, *, resume: bool) -> Iterator[Kept]:
-    """The folder of a fingerprint, locked; emptied first unless `resume`.
+def hold(parent: Path, print_: str, *, resume: bool, discreet: bool = False) -> Iterator[Kept]:
+    """The folder of a fingerprint, locked; emptied first unless `resume`; see `Kept` for a `discreet` one.
 
     It is removed when the block ends well, and kept when it fails and holds any batch.
 
@@ -121,7 +129,7 @@ def hold(parent: Path, print_: str, *, resume: bool) -> Iterator[Kept]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise RunError(f"another run of the same config is at work in {folder}") from None
-        kept = Kept(folder)
+        kept = Kept(folder, discreet)
         if not resume:
             for file in folder.glob("*.npz"):
                 file.unlink()

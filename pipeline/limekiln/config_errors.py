@@ -13,9 +13,6 @@ from limekiln.yaml_tree import Path, Plain
 
 Schema = Mapping[str, Any]
 
-LATER_KEYS: Final = frozenset({"data.redact"})
-"""Keys that the contract has and this version does not."""
-
 _PATTERNS: Final[Mapping[str, str]] = {
     r"^[0-9a-f]{64}$": "64 hexadecimal digits in lower case",
     r"^[\w.]+:[\w.]+$": 'a text like "module:callable"',
@@ -146,8 +143,6 @@ def _of_no_kind(path: Path, raw: Plain, schema: Schema) -> Complaint:
 
 def _unknown(path: Path, root: Schema, raw: Plain) -> str:
     key = str(path[-1])
-    if ".".join(str(p) for p in path) in LATER_KEYS:
-        return f"{_LATER}; remove it"
     _, section = _located(path[:-1], root)
     # a union's own keys: the branch is not known here, so all branches count
     siblings = sorted({k for branch in _of_rule(_branches(section, root), path, raw) for k in branch["properties"]})

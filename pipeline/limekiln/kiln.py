@@ -37,6 +37,7 @@ from limekiln.fanout import executor
 from limekiln.models import Model, ModelRef
 from limekiln.models.estimator import COLUMNS_UNNAMED
 from limekiln.record import Manifest, RunRecord
+from limekiln.redaction import discretion
 from limekiln.report import html as html_report
 from limekiln.report import pdf as pdf_report
 from limekiln.report import view as report_view
@@ -74,6 +75,7 @@ class Plan:
     pool: str
     model_rows: int
     seconds: float
+    redacted: tuple[str, ...]
     notices: tuple[str, ...]
 
 
@@ -112,7 +114,16 @@ def read_inputs(config: LoadedConfig) -> Inputs:
         raw = data.read(settings.data.background, config.folder, as_text=data.text_columns(settings.data))
         background = data.background_of(raw, settings.data, config.folder, like=frame)
     gates.check_names(settings.gates, _known(frame, model, settings))
-    return tried(Inputs(frame, background, model, ref, config.folder), settings)
+    with data.guarded(frame):
+        return tried(_discreet(Inputs(frame, background, model, ref, config.folder), ref), settings)
+
+
+def _discreet(inputs: Inputs, ref: ModelRef) -> Inputs:
+    """The inputs, the model with an eye on what it says of rows that may not be told."""
+    found = discretion(inputs.frame.redaction, [str(name) for name in inputs.frame.features.columns])
+    if found is None:
+        return inputs
+    return replace(inputs, model=replace(inputs.model, discretion=found), ref=models.Discreet(ref, found))
 
 
 def _known(frame: Frame, model: Model, settings: Settings) -> gates.Known:
@@ -147,8 +158,12 @@ def run(config: LoadedConfig, listener: Listener = silent, *, resume: bool = Fal
         inputs = read_inputs(config)
     identity = _fingerprint(config.settings, inputs)
     run_id = store.free_run_id(parent, f"{started:%Y%m%dT%H%M%SZ}-{identity[:8]}")
-    with store.staging(parent, run_id) as staging, checkpoint.hold(parent, identity, resume=resume) as kept:
-        with executor(config.settings.cluster) as workers:
+    discreet = inputs.model.discretion is not None
+    with (
+        store.staging(parent, run_id) as staging,
+        checkpoint.hold(parent, identity, resume=resume, discreet=discreet) as kept,
+    ):
+        with data.guarded(inputs.frame), executor(config.settings.cluster) as workers:
             fired = stages.fire(inputs, config.settings, Bench(workers, listener, kept, clock))
             fired = _judged(fired, config.settings, inputs.frame)
             manifest = make_manifest(config, inputs, fired, workers.description, (run_id, started))
@@ -226,6 +241,7 @@ def check(config: LoadedConfig) -> Plan:
         pool=settings.pool,
         model_rows=model_rows,
         seconds=_seconds_a_row(inputs, settings) * model_rows,
+        redacted=tuple(inputs.frame.redaction.listed()),
         notices=tuple(notices),
     )
 
@@ -238,10 +254,11 @@ def explain_row(config: LoadedConfig, key: str, listener: Listener = silent) -> 
     """
     settings, inputs = config.settings, read_inputs(config)
     position = _position(inputs.frame, key)
-    with executor(settings.cluster) as workers:
+    with data.guarded(inputs.frame), executor(settings.cluster) as workers:
         predicted, told = stages.one_row(inputs, settings, position, Bench(workers, listener))
     r2 = told.surrogates.r2[0]
-    target = None if inputs.frame.target is None else inputs.frame.target.iloc[position]
+    targets = inputs.frame.told_targets(np.array([position]))
+    target = None if targets is None else targets.iloc[0]
     several = inputs.model.task == "regression"
     order = range(len(predicted)) if several else np.argsort(-predicted, kind="stable").tolist()
     pictured = {c: told.illustrate(c) for c in (order if several else order[:SHOWN])}
@@ -264,7 +281,7 @@ def explain_row(config: LoadedConfig, key: str, listener: Listener = silent) -> 
         task=inputs.model.task,
         output=settings.model.output,
         data=inputs.frame.source,
-        row=key,
+        row=inputs.frame.names[position],
         target=None if target is None or pd.isna(target) else raw_text(target),
         classes=tuple(classes),
         unit=settings.model.unit,
@@ -273,11 +290,11 @@ def explain_row(config: LoadedConfig, key: str, listener: Listener = silent) -> 
 
 
 def _position(frame: Frame, key: str) -> int:
-    try:
-        return list(frame.keys).index(key)
-    except ValueError:
-        named = ", ".join(frame.keys[:3])
-        raise InputError(f"--row: no row is called {key!r}; the first rows are {named}") from None
+    """Where a row is, by the name that it has in reports, or by its id."""
+    for names in (frame.names, frame.keys):
+        if key in names:
+            return names.index(key)
+    raise InputError(f"--row: no row is called {key!r}; the first rows are {', '.join(frame.names[:3])}")
 
 
 def tried(inputs: Inputs, settings: Settings) -> Inputs:
@@ -353,16 +370,18 @@ def make_manifest(
     identity: tuple[str, datetime],
 ) -> Manifest:
     """The manifest of a run before its files are written: `timings` and `files` are still empty."""
-    settings, (run_id, started) = config.settings, identity
+    settings, (run_id, started), redaction = config.settings, identity, inputs.frame.redaction
     previous = store.newest(runs_folder(config), before=run_id)
     return Manifest(
         run_id=run_id,
         limekiln=limekiln.__version__,
         created=f"{started:%Y-%m-%dT%H:%M:%SZ}",
         config_file=config.path.name,
-        config_text=_CREDENTIALS.sub(r"\1***@", config.text),
+        config_text=redaction.unnamed(_CREDENTIALS.sub(r"\1***@", config.text)),
         config_sha256=config.sha256,
-        config_overrides=tuple(_CREDENTIALS.sub(r"\1***@", text) for text in config.overrides),
+        config_overrides=tuple(
+            redaction.unnamed_option(_CREDENTIALS.sub(r"\1***@", text)) for text in config.overrides
+        ),
         model_sha256=inputs.model.sha256,
         data_sha256=inputs.frame.sha256,
         seed=settings.sample.seed,

@@ -47,7 +47,9 @@ def _of_column(frame: Frame, settings: Settings, column: str, threshold: float) 
         confidence=settings.aggregate.confidence,
         rows=len(frame.features),
         features=tuple(
-            AssociatedFeature(feature=f, value=a.value, low=a.low, high=a.high, standing=_standing(a, threshold))
+            AssociatedFeature(
+                feature=frame.redaction.name(f), value=a.value, low=a.low, high=a.high, standing=_standing(a, threshold)
+            )
             for f, a in found
         ),
     )

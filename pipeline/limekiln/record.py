@@ -85,11 +85,23 @@ class Layout(_Stored):
     features: tuple[str, ...]
 
 
+class RedactedColumn(_Stored):
+    """A column that is not shown: how it is told, and whether it is so because the config says nothing of it.
+
+    A dropped column goes by another name.
+    """
+
+    column: str
+    how: Literal["mask", "bin", "hash", "drop"]
+    by_default: bool
+
+
 class DataFacts(_Stored):
     """The data as they were read. `sha256` is over the bytes of the files, in order.
 
     `features` tells of the columns of a table, and is empty for other domains; `n_features` counts them all;
-    `parts` says in a sentence what the features of a text, an image or a series are.
+    `parts` says in a sentence what the features of a text, an image or a series are; `redacted` lists the columns that
+    are not shown.
     """
 
     source: str
@@ -102,6 +114,7 @@ class DataFacts(_Stored):
     target: str | None
     id: str | None
     sha256: str
+    redacted: tuple[RedactedColumn, ...] = ()
 
 
 class Stratum(_Stored):

@@ -13,7 +13,7 @@ from limekiln.drivers import Inputs
 from limekiln.errors import ConfigError, InputError
 from limekiln.record import TABLES, Manifest, RunRecord
 
-_MASKED: Final = "***@"
+_MASKED: Final = "***"
 
 
 @dataclass(frozen=True)
@@ -71,15 +71,21 @@ def _check_files(folder: Path, manifest: Manifest) -> None:
 def _config(folder: Path, manifest: Manifest, config_folder: Path | None) -> LoadedConfig:
     data, overrides = manifest.config_text.encode("utf-8"), manifest.config_overrides
     if any(_MASKED in override for override in overrides):
-        raise InputError(f"{folder}: the run was given a credential by --set, and did not keep it; run again without")
-    stored = configs.of_bytes(data, Path(manifest.config_file), overrides)
-    path = (config_folder or _folder_above(folder, stored.settings.output)) / manifest.config_file
+        raise InputError(
+            f"{folder}: the run was given a credential, or the name of a dropped column, by --set, and did not keep "
+            "it; run again without"
+        )
+    if config_folder is None:
+        stored = configs.of_bytes(data, Path(manifest.config_file), overrides)
+        config_folder = _folder_above(folder, stored.settings.output)
+    path = config_folder / manifest.config_file
     if hashlib.sha256(data).hexdigest() == manifest.config_sha256:
         return configs.of_bytes(data, path, overrides)
     found = configs.load(path, overrides)
     if found.sha256 != manifest.config_sha256:
         raise InputError(
-            f"{path}: changed since the run, which kept its text without credentials; put the old one back"
+            f"{path}: changed since the run, which kept its text without credentials and dropped columns' names; put "
+            "the old one back"
         )
     return found
 

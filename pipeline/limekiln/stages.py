@@ -21,7 +21,8 @@ from limekiln.errors import InputError, RunError
 from limekiln.evidence import MethodComparison, PoolComparison
 from limekiln.models import Model
 from limekiln.notices import of_noise, of_pools, of_run
-from limekiln.record import Counts, DataFacts, MethodFacts, ModelFacts, Notice, Results
+from limekiln.record import Counts, DataFacts, MethodFacts, ModelFacts, Notice, RedactedColumn, Results
+from limekiln.redaction import Redaction
 from limekiln.sample import Sample, Strata
 from limekiln.settings import Settings
 from limekiln.surrogate import RIDGE
@@ -108,7 +109,11 @@ def _fire(inputs: Inputs, settings: Settings, bench: Bench, everything: Predicte
     )
     if counts.requested != counts.explained + counts.failed:
         raise RunError(f"rows were lost: {counts}; this is a defect of limekiln")
-    accuracy, accuracy_notices = summary.accuracy(explained)
+    target = inputs.frame.target
+    truth = None if target is None else target.iloc[told.explanations.rows]
+    accuracy, accuracy_notices = summary.accuracy(
+        explained, _texts(truth), shown=inputs.frame.redaction.shows(settings.data.target)
+    )
     class_facts = summary.class_facts(
         explained,
         ranked,
@@ -130,7 +135,7 @@ def _fire(inputs: Inputs, settings: Settings, bench: Bench, everything: Predicte
         picks=tuple(summary.pick_facts(explained, p, shown) for p in picks),
         notices=(*notices, *of_noise(class_facts), *of_run(settings, counts, explained, told.features)),
     )
-    tables = summary.tables(explained, ranked, picks, failures, inputs.frame.keys)
+    tables = summary.tables(explained, ranked, picks, failures, inputs.frame.names)
     pictures = summary.pictures(explained, shown, told.concepts)
     fired = Fired(results, tables if pictures.empty else {**tables, "pictures": pictures}, explained)
     return fired, Comparisons(partial(told.compare, known) if told.compare else None, told.second)
@@ -162,7 +167,7 @@ def one_row(inputs: Inputs, settings: Settings, position: int, bench: Bench) -> 
     way = driver(inputs, settings, bench)
     predicted, failures = way.predict(np.array([position], dtype=np.int64))
     if failures:
-        raise RunError(f"row {inputs.frame.keys[position]!r} cannot be explained: {failures[0].error}")
+        raise RunError(f"row {inputs.frame.names[position]!r} cannot be explained: {failures[0].error}")
     return predicted[0], way.one_row(position, predicted[0])
 
 
@@ -221,8 +226,17 @@ def _strata(frame: Frame, stratify: str) -> Strata:
     if stratify == "target":
         if frame.target is None:
             raise InputError('sample.stratify: "target" needs data.target, which names no column')
-        return sample.strata_of(frame.target)
-    return sample.strata_of(frame.column(stratify))
+        return _told(sample.strata_of(frame.target), frame.redaction, str(frame.target.name))
+    return _told(sample.strata_of(frame.column(stratify)), frame.redaction, stratify)
+
+
+def _told(strata: Strata, redaction: Redaction, column: str) -> Strata:
+    """Strata of a column that is not shown by number, the largest first: their names are its values."""
+    if redaction.shows(column):
+        return strata
+    by_size = np.argsort(-np.bincount(strata.codes, minlength=len(strata.names)), kind="stable")
+    places = np.argsort(by_size) + 1
+    return Strata(strata.codes, tuple(f"stratum {n}" for n in places))
 
 
 def _predicted_strata(predicted: Array, model: Model) -> Strata:
@@ -247,18 +261,22 @@ def _check_failures(failures: list[Failure], requested: int, settings: Settings)
 
 def _explained(inputs: Inputs, settings: Settings, told: Told) -> summary.Explained:
     frame, local = inputs.frame, told.explanations
-    targets = None if frame.target is None else frame.target.iloc[local.rows]
-    table = frame.features if told.features else frame.features.iloc[:, :0]
+    targets = frame.told_targets(local.rows)
+    table = frame.told(local.rows) if told.features else pd.DataFrame(index=local.rows)
     return summary.Explained(
         vocabulary=told.vocabulary,
         local=local,
         classes=inputs.model.classes,
-        row_keys=[frame.keys[p] for p in local.rows],
-        targets=None if targets is None else ["" if pd.isna(t) else summary.raw_text(t) for t in targets],
-        features=table.iloc[local.rows],
+        row_keys=[frame.names[p] for p in local.rows],
+        targets=_texts(targets),
+        features=table,
         perturbations=_perturbations(inputs, settings),
         several=inputs.model.task == "regression" and len(inputs.model.classes) > 1,
     )
+
+
+def _texts(values: pd.Series | None) -> list[str] | None:
+    return None if values is None else ["" if pd.isna(v) else summary.raw_text(v) for v in values]
 
 
 def _model_facts(model: Model, settings: Settings) -> ModelFacts:
@@ -275,6 +293,7 @@ def _model_facts(model: Model, settings: Settings) -> ModelFacts:
 
 
 def _data_facts(inputs: Inputs, settings: Settings, told: Told) -> DataFacts:
+    redaction = inputs.frame.redaction
     return DataFacts(
         source=inputs.frame.source,
         domain=settings.data.domain,
@@ -284,8 +303,12 @@ def _data_facts(inputs: Inputs, settings: Settings, told: Told) -> DataFacts:
         parts=told.parts,
         layout=told.layout,
         target=settings.data.target,
-        id=settings.data.id,
+        id=None if redaction.rule(settings.data.id) == "drop" else settings.data.id,
         sha256=inputs.frame.sha256,
+        redacted=tuple(
+            RedactedColumn(column=redaction.name(column), how=rule, by_default=column in redaction.by_default)
+            for column, rule in redaction.rules.items()
+        ),
     )
 
 

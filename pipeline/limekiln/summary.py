@@ -54,8 +54,8 @@ class Explained:
         local: their explanations.
         classes: the classes' names, or the outputs'.
         row_keys: (n,) the rows' names, in the order of `local`.
-        targets: (n,) true labels or values as text; None where the data have none.
-        features: of a table, the rows as the model saw them, in the order of `local`; else without columns.
+        targets: (n,) true labels or values as text; None where the data have none, or they may not be told.
+        features: of a table, the rows' values as they may be told, in the order of `local`; else without columns.
         perturbations: how many perturbed rows each explanation rests on.
         several: whether every row is explained for each of several values that the model gives.
     """
@@ -89,13 +89,13 @@ def feature_facts(space: Space, features: pd.DataFrame) -> tuple[FeatureFacts, .
     """What the report says of each column."""
     return tuple(
         FeatureFacts(
-            name=c.name,
+            name=name,
             kind=c.kind,
             values=int(np.count_nonzero(c.frequency)),
             missing=int(features[list(c.members)].isna().all(axis=1).sum()),
             constant=c.constant,
         )
-        for c in space.columns
+        for name, c in zip(space.names, space.columns, strict=True)
     )
 
 
@@ -179,18 +179,22 @@ def pick_facts(e: Explained, chosen: Representatives, shown: Mapping[int, Illust
     )
 
 
-def accuracy(e: Explained) -> tuple[float | None, list[Notice]]:
-    """Share of explained rows whose predicted class is the true one; None without labels in the classes."""
-    if e.targets is None or len(e.classes) == 1 or e.several:
+def accuracy(e: Explained, targets: Sequence[str] | None, *, shown: bool) -> tuple[float | None, list[Notice]]:
+    """Share of explained rows whose predicted class is the true one (n,); None without labels in the classes.
+
+    `shown` says whether a notice may quote one.
+    """
+    if targets is None or len(e.classes) == 1 or e.several:
         return None, []
-    known = [t for t in e.targets if t]
+    known = [t for t in targets if t]
     strange = sorted(set(known) - set(e.classes))
     if strange:
-        text = f"The target holds {strange[0]!r}, which is none of the model's classes, so no accuracy is shown."
+        held = repr(strange[0]) if shown else "a value"
+        text = f"The target holds {held}, which is none of the model's classes, so no accuracy is shown."
         return None, [Notice(code="target_not_a_class", text=text)]
     if not known:
         return None, []
-    right = sum(t == e.classes[label] for t, label in zip(e.targets, e.local.labels, strict=True) if t)
+    right = sum(t == e.classes[label] for t, label in zip(targets, e.local.labels, strict=True) if t)
     return right / len(known), []
 
 
@@ -265,7 +269,7 @@ def _picked_row(e: Explained, chosen: Representatives, order: int, shown: Mappin
 def local_features(
     vocabulary: Vocabulary, row: pd.DataFrame, keys: Index, weights: Array, *, at_most: int
 ) -> tuple[LocalFeature, ...]:
-    """One explained row's features, heaviest first; of a table (1, d) with their raw values."""
+    """One explained row's features, heaviest first; of a table (1, d) with their raw values, as these may be told."""
     order = np.argsort(-np.abs(weights), kind="stable")[:at_most]
     found = []
     for j in order:

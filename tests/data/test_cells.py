@@ -132,7 +132,7 @@ def test_images_of_a_folder(photos: Path) -> None:
 
 def paths(folder: Path, *names: str) -> DataSettings:
     (folder / "d.csv").write_text("\n".join(["path,id", *(f"{name},{i}" for i, name in enumerate(names))]), "utf-8")
-    return settings("csv", "d.csv", "images", column="path", id="id")
+    return settings("csv", "d.csv", "images", column="path", id="id", redact={"path": "show"})
 
 
 def test_images_by_path_fail_one_by_one(photos: Path) -> None:

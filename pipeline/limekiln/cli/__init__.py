@@ -69,6 +69,8 @@ def check(config: Config, overrides: Overrides = None, *, debug: Debug = False) 
             "perturbations": f"{plan.perturbations:,} {perturbed}",
             "model rows": f"{plan.model_rows:,} to be predicted, about {plan.seconds:.1f} s of the model's time",
         }
+        if plan.redacted:
+            lines["redacted"] = ", ".join(plan.redacted)
         for name, text in lines.items():
             print(f"{name:>15}  {text}")
         for notice in plan.notices:
@@ -160,7 +162,7 @@ def explain(
         loaded = configs.load(config, overrides or ())
         with progress() as listener:
             local = kiln.explain_row(loaded, row, listener)
-        path = html or kiln.runs_folder(loaded) / "rows" / f"{store.slug(row, exact=True)}.html"
+        path = html or kiln.runs_folder(loaded) / "rows" / f"{store.slug(local.row, exact=True)}.html"
         path.parent.mkdir(parents=True, exist_ok=True)
         store.write_text(path, render_local(local))
         print_local(local)

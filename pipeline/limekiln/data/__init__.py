@@ -9,6 +9,7 @@ import pandas as pd
 from limekiln.data import cells, csv_file, file_folder, frame, jsonl_file, numpy_file, parquet_file, sql
 from limekiln.data.files import File, read_files, without_credentials
 from limekiln.data.frame import Frame
+from limekiln.data.guard import guarded
 from limekiln.data.join import join
 from limekiln.data.raw import RawTable, fingerprint, sha256_of
 from limekiln.data.unreadable import Unreadable
@@ -22,6 +23,7 @@ __all__ = [
     "background_of",
     "fingerprint",
     "frame_of",
+    "guarded",
     "in_memory",
     "read",
     "text_columns",

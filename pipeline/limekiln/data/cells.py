@@ -22,11 +22,13 @@ from limekiln.data import image_cells, series_cells, text_cells
 from limekiln.data.file_folder import CONTENT, FILE
 from limekiln.data.frame import Frame
 from limekiln.data.names import check_names
+from limekiln.data.private import settle
 from limekiln.data.raw import RawTable
 from limekiln.data.roles import check_roles, keys_of, no_column, place, target_of
 from limekiln.data.unreadable import Unreadable
 from limekiln.errors import InputError
 from limekiln.record import Notice
+from limekiln.redaction import SHOWN, without_values
 from limekiln.settings import DataSettings
 
 _CALLED: Final = {"text": "text", "images": "image", "sequences": "series"}
@@ -58,18 +60,23 @@ def make(raw: RawTable, settings: DataSettings, folder: Path) -> Frame:
     if settings.target is not None and settings.target == column:
         raise InputError(f'data.target: "{column}" holds the {_MANY[settings.domain]} themselves; name another column')
     cells, sha256 = _cells(raw, table, column, settings, folder)
-    where = raw.source if column is None or raw.from_folder else place(raw.source, column)
-    _check_some(cells, where, settings)
     by_file = settings.id is None and raw.from_folder
     named = settings.model_copy(update={"id": FILE}) if by_file else settings
+    others = table.drop(columns=[] if column is None else [column])
+    redaction = settle(others, settings, raw.source, features=[name], id_=named.id)
+    if settings.domain == "images" and column is not None and not redaction.shows(name):
+        cells = _without_paths(cells, table[column])
+    where = raw.source if column is None or raw.from_folder else place(raw.source, column)
+    _check_some(cells, where, settings)
     return Frame(
         features=pd.DataFrame({name: _objects(cells)}),
         target=target_of(table, settings, raw.source),
         keys=keys_of(table, named, raw.source),
-        others=table.drop(columns=[] if column is None else [column]),
+        others=others,
         source=raw.source,
         sha256=sha256,
         notices=(*raw.notices, *_unreadable(cells, settings)),
+        redaction=redaction,
     )
 
 
@@ -98,7 +105,8 @@ def in_memory(
         )
         digest.update(f"\0{type(row).__name__} {np.shape(row)}\0".encode() + content)  # type: ignore[arg-type]  # any shape
     named = settings.model_copy(update={"column": name, "id": None, "target": None if target is None else "target"})
-    return make(RawTable(table, digest.hexdigest(), place), named, Path())
+    made = make(RawTable(table, digest.hexdigest(), place), named, Path())
+    return replace(made, redaction=SHOWN)  # they are the caller's, who holds them
 
 
 def make_background(raw: RawTable, settings: DataSettings, folder: Path, like: Frame) -> Frame:
@@ -113,7 +121,7 @@ def make_background(raw: RawTable, settings: DataSettings, folder: Path, like: F
     Raises:
         InputError: a series cannot be read, or has another number of channels.
     """
-    bare = settings.model_copy(update={"target": None, "id": None})
+    bare = settings.model_copy(update={"target": None, "id": None, "redact": {}})
     try:
         made = make(raw, bare, folder)
     except InputError as error:
@@ -168,6 +176,16 @@ def _cells(
         return series_cells.series(values, channels), raw.sha256
     missing = settings.source.na_values if settings.source.kind == "csv" else ()
     return text_cells.texts(values, missing), raw.sha256
+
+
+def _without_paths(cells: Sequence[Any], values: pd.Series) -> Sequence[Any]:
+    """Cells whose reasons to be unreadable do not quote the path that stood there, nor one that is like it."""
+    return [
+        Unreadable(without_values(cell.reason, [value]))
+        if isinstance(cell, Unreadable) and isinstance(value, str)
+        else cell
+        for cell, value in zip(cells, values, strict=True)
+    ]
 
 
 def _objects(cells: Sequence[Any]) -> pd.Series:

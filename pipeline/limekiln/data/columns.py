@@ -101,7 +101,8 @@ def _from_objects(values: pd.Series, place: str) -> pd.Series:
     other = next((i for i, kind in enumerate(kinds) if kind != kinds[0]), None)
     if other is None:
         raise InputError(f"{place} holds {_refused(kinds[0])}")
-    first, second = (f"{kinds[i]} in row {rows[i]} ({_short(values.iloc[rows[i]])})" for i in (0, other))
+    # the rows are named and their values are not: a message goes into logs, and a value may be private
+    first, second = (f"{kinds[i]} in row {rows[i]}" for i in (0, other))
     raise InputError(f"{place} mixes types: {first}, {second}; make it one type (rows count from 0)")
 
 
@@ -129,8 +130,3 @@ _KINDS: Final[tuple[tuple[tuple[type, ...], str], ...]] = (  # the first that fi
     ((date, time, np.datetime64, pd.Period), "dates or times"),
     ((timedelta, np.timedelta64), "durations"),
 )
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 40 else f"{text[:39]}…"  # noqa: PLR2004 - enough to recognise a value

@@ -60,7 +60,7 @@ def keys_of(table: pd.DataFrame, settings: DataSettings, source: str) -> tuple[s
     for row, key in enumerate(keys):
         if (before := first.setdefault(key, row)) != row:
             raise InputError(
-                f'{where} names two rows "{key}", rows {before} and {row} (from 0); '
+                f"{where} gives one name to two rows, {before} and {row} (from 0); "
                 "name a column whose values are unique, or drop data.id"
             )
     return tuple(keys)

@@ -9,10 +9,12 @@ import numpy as np
 
 from limekiln.domains import images
 from limekiln.domains.images import Images, Picture
+from limekiln.drivers import redacted
 from limekiln.drivers.kinds import Shared
 from limekiln.errors import InputError
 from limekiln.models.user_code import UserCode
 from limekiln.record import Layout, Notice
+from limekiln.redaction import Redaction
 from limekiln.settings import Settings
 from limekiln.summary import Illustration
 from limekiln.values import Array, Index, PartExplanations, Traits, plain_vocabulary
@@ -33,6 +35,7 @@ class ImageKind:
     parts: str
     hidden: str
     seed: int
+    shown: bool
 
     def share(self, traits: Traits, local: PartExplanations) -> Shared:
         """Features are the cells of the grid, or concepts: groups of superpixels that look alike."""
@@ -45,6 +48,8 @@ class ImageKind:
                 features=tuple(names),
             )
             return Shared(plain_vocabulary(names), features, layout=layout)
+        if not self.shown:
+            return Shared(plain_vocabulary(names), features)
         return Shared(plain_vocabulary(names), features, concepts=self._concepts(traits, names, features, local))
 
     def notices(self, cells: Sequence[object]) -> tuple[Notice, ...]:
@@ -67,7 +72,9 @@ class ImageKind:
         return [names[f] for f in features]
 
     def illustrate(self, parts: Picture, weights: Array) -> Illustration:
-        """The image with its parts tinted by their weights."""
+        """The image with its parts tinted by their weights; no picture where it may not be told."""
+        if not self.shown:
+            return Illustration()
         return Illustration(png=images.overlay(parts, weights))
 
     def _concepts(
@@ -88,14 +95,15 @@ class ImageKind:
         return draw
 
 
-def kind(settings: Settings, folder: Path) -> ImageKind:
+def kind(settings: Settings, folder: Path, redaction: Redaction) -> ImageKind:
     """Images by the config.
 
     Raises:
         InputError: the image that hidden parts show cannot be read.
     """
     i = settings.data.images
-    encoder = UserCode(i.encoder, folder, "data.images.encoder") if i.encoder else None
+    user = UserCode(i.encoder, folder, "data.images.encoder") if i.encoder else None
+    encoder = None if user is None else redacted.user_code(user, redaction)
     domain = images.fit(i, encoder, _hide_image(i.hide, folder))
     height, width = i.size or (_USUAL_SIDE, _USUAL_SIDE)
     batch = settings.explain.batch or max(1, min(1024, _MEMORY // (height * width * _PIXEL_BYTES)))
@@ -109,7 +117,7 @@ def kind(settings: Settings, folder: Path) -> ImageKind:
         )
     shown = {"mean": "its own mean colour", "blur": "a blurred image"}
     hidden = shown.get(i.hide, i.hide if i.hide.startswith("#") else f"the image {i.hide}")
-    return ImageKind(domain, batch, 1, parts, hidden, settings.sample.seed)
+    return ImageKind(domain, batch, 1, parts, hidden, settings.sample.seed, shown=redaction.shows(redaction.content))
 
 
 def _hide_image(hide: str, folder: Path) -> bytes | None:

@@ -1,12 +1,13 @@
 """Texts, images and series: each row from perturbations of its own, and what its parts are for all rows."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 
 from limekiln import matrix, sample, summary
 from limekiln.bench import Bench
+from limekiln.domains import Decomposed
 from limekiln.drivers.kinds import Kind
 from limekiln.drivers.told import Inputs, OneRow, Told
 from limekiln.errors import InstanceError, RunError
@@ -75,7 +76,7 @@ class PartsDriver:
             first = next(iter(failed.values()))
             raise RunError(f"no row could be explained; the first, in stage {first.stage}: {first.error}")
         with self.bench.clock.stage("aggregate"):
-            shared = self.kind.share(join_traits(outcomes), local)
+            shared = self.kind.share(join_traits([self._with_traits(o) for o in outcomes]), local)
         explanations = matrix.of_parts(shared.vocabulary, local, shared.features)
 
         def illustrate(i: int) -> Illustration:
@@ -101,7 +102,7 @@ class PartsDriver:
         try:
             parts, surrogates = explain_all_outputs(self._job(), cell, key, predicted)
         except InstanceError as error:
-            raise RunError(f"row {self.inputs.frame.keys[position]!r} cannot be explained: {error}") from error
+            raise RunError(f"row {self.inputs.frame.names[position]!r} cannot be explained: {error}") from error
         self.bench.model_rows += self.settings.perturbations
         names = self.kind.part_names(parts)
         coef = surrogates.coef[0]
@@ -112,11 +113,22 @@ class PartsDriver:
             illustrate=lambda output: self.kind.illustrate(parts, coef[output]),
         )
 
+    def _with_traits(self, batch: PartBatch) -> PartBatch:
+        """A batch with the traits of its rows' parts, which an interrupted run may not have kept."""
+        rows = batch.explanations.rows
+        if batch.traits or not len(rows):
+            return batch
+        found = {int(row): self._parts(int(row)).traits() for row in np.unique(rows)}
+        told = [found[int(row)] for row in rows]
+        return replace(batch, traits={name: np.concatenate([t[name] for t in told]) for name in told[0]})
+
     def _illustrate(self, local: PartExplanations, i: int) -> Illustration:
         start = int(local.sizes[:i].sum())
-        position = int(local.rows[i])
-        parts = self.kind.domain.decompose(self._cell(position), self._seed(position))
+        parts = self._parts(int(local.rows[i]))
         return self.kind.illustrate(parts, local.weights[start : start + int(local.sizes[i])])
+
+    def _parts(self, position: int) -> Decomposed:
+        return self.kind.domain.decompose(self._cell(position), self._seed(position))
 
     def _cell(self, position: int) -> object:
         return self.inputs.frame.features.iloc[position, 0]
@@ -157,12 +169,12 @@ def kind_of(inputs: Inputs, settings: Settings) -> Kind:
         case "text":
             from limekiln.drivers import texts  # noqa: PLC0415 - a run needs one domain, and some are slow to import
 
-            return texts.kind(settings, inputs.folder)
+            return texts.kind(settings, inputs.folder, inputs.frame.redaction)
         case "images":
             from limekiln.drivers import images  # noqa: PLC0415 - the same
 
-            return images.kind(settings, inputs.folder)
+            return images.kind(settings, inputs.folder, inputs.frame.redaction)
         case _:
             from limekiln.drivers import series  # noqa: PLC0415 - the same
 
-            return series.kind(settings, inputs.background)
+            return series.kind(settings, inputs.background, inputs.frame.redaction)

@@ -11,6 +11,7 @@ from limekiln.domains.sequences import Sequences, Series
 from limekiln.drivers.kinds import Shared
 from limekiln.record import Layout, Notice
 from limekiln.record import Series as SeriesFacts
+from limekiln.redaction import Redaction
 from limekiln.settings import Settings
 from limekiln.summary import Illustration
 from limekiln.values import Array, PartExplanations, Traits, plain_vocabulary
@@ -29,6 +30,7 @@ class SeriesKind:
     rows_a_batch: int
     parts: str
     hidden: str
+    shown: bool
 
     def share(self, traits: Traits, local: PartExplanations) -> Shared:  # noqa: ARG002 - the protocol's
         """Features are the channels' spans of time."""
@@ -48,7 +50,9 @@ class SeriesKind:
         return [names[f] for f in features]
 
     def illustrate(self, parts: Series, weights: Array) -> Illustration:
-        """The series, thinned to what can be seen, with its spans' weights."""
+        """The series, thinned to what can be seen, with its spans' weights; no series where it may not be told."""
+        if not self.shown:
+            return Illustration()
         values, starts = parts.values, parts.starts
         step = max(1, int(np.ceil(len(values) / _POINTS)))
         thin = values[::step]
@@ -63,7 +67,7 @@ class SeriesKind:
         )
 
 
-def kind(settings: Settings, background: Frame) -> SeriesKind:
+def kind(settings: Settings, background: Frame, redaction: Redaction) -> SeriesKind:
     """Series by the config, with the channels' means from the background."""
     s = settings.data.sequences
     domain = sequences.fit(s, tuple(background.features.iloc[:_BACKGROUND, 0]))
@@ -74,4 +78,5 @@ def kind(settings: Settings, background: Frame) -> SeriesKind:
         rows_a_batch=4,
         parts=f"Each channel is cut into {s.segments} spans of time; the features are the channels' spans.",
         hidden=shown[s.hide],
+        shown=redaction.shows(redaction.content),
     )

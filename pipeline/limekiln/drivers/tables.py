@@ -13,7 +13,7 @@ from limekiln.domains.tabular import data_pool
 from limekiln.domains.tabular import space as spaces
 from limekiln.domains.tabular.pool import Pool
 from limekiln.domains.tabular.space import Space
-from limekiln.drivers import two_methods
+from limekiln.drivers import redacted, two_methods
 from limekiln.drivers.told import Inputs, OneRow, Told
 from limekiln.drivers.two_methods import TwoMethods
 from limekiln.drivers.two_pools import TwoPools
@@ -166,12 +166,12 @@ class TableDriver:
             try:
                 surrogates, own = local_shapley.explain_all_outputs(self._game(), self._table(row))
             except InstanceError as error:
-                raise RunError(f"row {self.inputs.frame.keys[position]!r} cannot be explained: {error}") from error
+                raise RunError(f"row {self.inputs.frame.names[position]!r} cannot be explained: {error}") from error
         else:
             surrogates, own = explain_all_classes(self._job()[0], row)
         vocabulary = matrix.of_space(self.space)
         keys = matrix.table_keys(self.space, row.codes)[0]
-        frame = self.inputs.frame.features.iloc[[position]]
+        frame = self.inputs.frame.told(np.array([position]))
         return OneRow(
             surrogates=surrogates,
             at_row=surrogates.at(own)[0],
@@ -251,7 +251,7 @@ def _space(inputs: Inputs, settings: Settings) -> Space:
         if inputs.background.target is None:
             raise InputError('explain.discretizer: "entropy" cuts columns by the true classes and needs data.target')
         classes = sample.strata_of(inputs.background.target).codes
-    return spaces.fit(
+    fitted = spaces.fit(
         inputs.background.features,
         discretizer=settings.explain.discretizer,
         categorical=settings.data.categorical,
@@ -259,3 +259,4 @@ def _space(inputs: Inputs, settings: Settings) -> Space:
         classes=classes,
         seed=settings.sample.seed & 0xFFFFFFFF,  # scikit-learn takes 32 bits
     )
+    return redacted.space(fitted, inputs.background.features, inputs.frame.redaction)

@@ -148,6 +148,7 @@ def judge(
 def ranks_of(opened: Reopened) -> Ranks:
     """The orders of the features, from `importances.parquet`; those that are not in it go last, as they come."""
     facts, groups = opened.record.results.data.features, opened.config.settings.data.groups
+    redaction = opened.inputs.frame.redaction
     names = tuple(f.name for f in facts)
     place = {name: i for i, name in enumerate(names)}
     table = opened.record.tables["importances"]
@@ -157,7 +158,7 @@ def ranks_of(opened: Reopened) -> Ranks:
         listed = [place[feature] for feature in mine["feature"]]
         rest = sorted(set(range(len(names))) - set(listed))
         orders[str(name)] = np.array([*listed, *rest], dtype=np.int64)
-    return Ranks(names, tuple(tuple(groups.get(name, (name,))) for name in names), orders)
+    return Ranks(names, tuple(tuple(groups.get(name, (redaction.column(name),))) for name in names), orders)
 
 
 def _predicted(job: _Judging) -> _Rows:
@@ -167,7 +168,7 @@ def _predicted(job: _Judging) -> _Rows:
         InputError: it says something else.
     """
     frame, table = job.opened.inputs.frame, job.opened.record.tables["rows"]
-    place = {key: i for i, key in enumerate(frame.keys)}
+    place = {key: i for i, key in enumerate(frame.names)}
     explained = np.array(sorted({place[key] for key in table["row"]}), dtype=np.int64)
     others = np.setdiff1d(np.arange(len(frame.keys)), explained)
     rng = np.random.default_rng(job.seed)

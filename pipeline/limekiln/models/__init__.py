@@ -6,6 +6,16 @@ Only the modules of this package may load a model, and only from bytes whose has
 from limekiln.models.checked import compare_decisions, predict_checked, predict_rows, probe
 from limekiln.models.loading import load
 from limekiln.models.model import Model
-from limekiln.models.references import InMemory, ModelRef
+from limekiln.models.references import Discreet, InMemory, ModelRef
 
-__all__ = ["InMemory", "Model", "ModelRef", "compare_decisions", "load", "predict_checked", "predict_rows", "probe"]
+__all__ = [
+    "Discreet",
+    "InMemory",
+    "Model",
+    "ModelRef",
+    "compare_decisions",
+    "load",
+    "predict_checked",
+    "predict_rows",
+    "probe",
+]

@@ -90,7 +90,7 @@ def probe(model: Model, instances: Instances) -> tuple[Notice, ...]:
     notices: dict[type[Warning], Notice] = {}
     for warning in caught:
         if not _is_noise(warning):
-            text = _short(" ".join(str(warning.message).split()))
+            text = _short(_told(model, str(warning.message), instances))
             sentence = f"The model warns when it predicts ({warning.category.__name__}): {text}"
             notices.setdefault(warning.category, Notice(code="model_warns", text=sentence))
     if not np.array_equal(predict_checked(model, instances), predict_checked(model, instances)):
@@ -137,15 +137,28 @@ def _asked(model: Model, instances: Instances | Fresh, start: int, stop: int) ->
 
 
 def _called(model: Model, instances: Instances) -> Any:
+    seen = instances if model.discretion is None else part(instances, 0, len(instances))  # the model may change its own
     try:
         return model.predict(instances)
-    except (MemoryError, RunError, InputError):
-        raise  # the machine's trouble, an endpoint's or the config's, not the rows'; a PredictionError says what it is
-    except (Exception, SystemExit) as error:  # the model's code may raise anything
-        reason = " ".join(str(error).split())
-        raise PredictionError(
-            _short(f"{type(error).__name__}: {reason}" if reason else type(error).__name__)
-        ) from error
+    except (RunError, InputError) as error:
+        # an endpoint's trouble or the config's, not the rows'; a PredictionError says what it is
+        if model.discretion is None:
+            raise
+        raise type(error)(model.discretion(str(error), seen)) from None
+    except MemoryError:
+        raise  # the machine's trouble
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the model's code may raise anything
+        reason = _told(model, str(error), seen)
+        # where the message may tell too much, so may the one that --debug would show beneath it
+        raise PredictionError(_short(f"{type(error).__name__}: {reason}" if reason else type(error).__name__)) from (
+            error if model.discretion is None else None
+        )
+
+
+def _told(model: Model, message: str, instances: Instances) -> str:
+    """What the model's code says, on one line, as far as it may be told."""
+    line = " ".join(message.split())
+    return line if model.discretion is None or not line else model.discretion(line, instances)
 
 
 def _shaped(model: Model, answer: Any, n: int) -> Array:

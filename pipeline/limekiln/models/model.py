@@ -30,6 +30,7 @@ class Model:
         description: a short phrase for the report, such as "Pipeline: ColumnTransformer → RandomForestClassifier".
         sha256: of the file; None where no file holds the model.
         notices: what a reader should know of the model.
+        discretion: takes out of the model's own messages what may not be told of the instances that it was asked for.
     """
 
     predict: Callable[[Any], Any]
@@ -40,6 +41,7 @@ class Model:
     description: str
     sha256: str | None
     notices: tuple[Notice, ...] = ()
+    discretion: Callable[[str, Any], str] | None = None
 
     @property
     def task(self) -> Literal["classification", "regression"]:

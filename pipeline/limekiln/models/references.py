@@ -8,6 +8,7 @@ from typing import Final
 from limekiln.models.checked import predict_rows
 from limekiln.models.loading import load
 from limekiln.models.model import Model, Output
+from limekiln.redaction import Discretion
 from limekiln.settings import ModelSource
 from limekiln.values import Fresh, Instances, Outputs
 
@@ -56,6 +57,18 @@ class InMemory:
     def predict_rows(self, instances: Instances | Fresh) -> Outputs:
         """Predict each instance; see `checked.predict_rows`."""
         return predict_rows(self.model, instances)
+
+
+@dataclass(frozen=True, eq=False)
+class Discreet:
+    """A model whose messages tell nothing of its instances that may not be told."""
+
+    ref: ModelRef | InMemory
+    discretion: Discretion
+
+    def predict_rows(self, instances: Instances | Fresh) -> Outputs:
+        """Predict each instance; see `checked.predict_rows`."""
+        return predict_rows(replace(self.ref.resolve(), discretion=self.discretion), instances)
 
 
 @lru_cache(maxsize=_KEPT)

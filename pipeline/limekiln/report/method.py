@@ -10,6 +10,12 @@ from limekiln.report.words import NONE, count, number, percent, plural
 
 _STRATA = 25
 _COLUMNS = 60
+_TOLD = {
+    "mask": "masked: its values are told by number, or not at all",
+    "bin": "as the interval that a value falls into",
+    "hash": "as keyed hashes (HMAC-SHA256)",
+    "drop": "dropped: this is not its name",
+}
 
 
 @dataclass(frozen=True)
@@ -23,6 +29,7 @@ class Method:
     columns: tuple[tuple[Name, str, str, str, str], ...]
     columns_more: str
     columns_intro: str
+    redacted: tuple[tuple[Name, str, str], ...]
     limitations: tuple[Sentence, ...]
     stated: tuple[Name, ...]
     of_this_run: tuple[Sentence, ...]
@@ -52,6 +59,10 @@ def build(record: RunRecord) -> Method:
         ),
         columns_more=f"and {count(len(columns) - _COLUMNS, 'more column')}" if len(columns) > _COLUMNS else "",
         columns_intro=_columns_intro(results.data),
+        redacted=tuple(
+            (name(c.column), _TOLD[c.how], "by default" if c.by_default else "by the config")
+            for c in results.data.redacted[:_COLUMNS]
+        ),
         limitations=tuple(say(text) for text in caveats.limitations(results, says)),
         stated=identity.items_of(record.manifest.report.known_limitations),
         of_this_run=caveats.of_this_run(results, says),

@@ -167,6 +167,10 @@ class SequenceSettings(Section):
     )
 
 
+Rule = Literal["show", "mask", "bin", "hash", "drop"]
+"""How a column is told, wherever something is written."""
+
+
 class DataSettings(Section):
     """Which rows are explained, and what their parts are."""
 
@@ -188,12 +192,28 @@ class DataSettings(Section):
         default={},
         description="Columns that are one feature, by its name: perturbed together and weighed as one.",
     )
+    redact: dict[str, Rule] = Field(
+        default={},
+        description="How a column is told, by its name: show, mask, bin (a number as its interval), hash (by a key) or "
+        "drop. Without a word here ids, free text, texts and images are masked; all else is shown.",
+    )
+    redact_key_env: str | None = Field(
+        default=None,
+        description="The environment variable that holds the key of redact: hash, 16 characters or more.",
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
+    )
     background: DataSource | None = Field(
         default=None, description="Data that perturbations are drawn like; null means the data themselves."
     )
     text: TextSettings = TextSettings()
     images: ImageSettings = ImageSettings()
     sequences: SequenceSettings = SequenceSettings()
+
+    @property
+    def content(self) -> str | None:
+        """The column that holds the texts, images or series, by its own name or the one it gets; None for a table."""
+        called = {"tabular": None, "text": "text", "images": "image", "sequences": "series"}
+        return None if self.domain == "tabular" else self.column or called[self.domain]
 
 
 def contradictions(data: DataSettings) -> Iterator[tuple[str, str]]:
@@ -213,6 +233,7 @@ def contradictions(data: DataSettings) -> Iterator[tuple[str, str]]:
             if name in names:
                 yield "data.categorical", f'data.{other} keeps "{name}" from the model, so it is no category'
     yield from _group_contradictions(data)
+    yield from _redaction_contradictions(data)
     yield from _domain_contradictions(data)
 
 
@@ -235,6 +256,27 @@ def _group_contradictions(data: DataSettings) -> Iterator[tuple[str, str]]:
                 yield f"data.groups.{name}", f'data.{role} keeps "{column}" from the model, so it is in no group'
     for column in repeated([c for columns in data.groups.values() for c in columns]):
         yield "data.groups", f'"{column}" stands twice; a column belongs to one group'
+
+
+def _redaction_contradictions(data: DataSettings) -> Iterator[tuple[str, str]]:
+    for name, rule in data.redact.items():
+        if rule == "hash" and data.redact_key_env is None:
+            yield "data.redact_key_env", f'missing; "{name}" is hashed, and the key is in an environment variable'
+        if why := _cannot(data, name, rule):
+            yield "data.redact", f'"{name}" cannot be told by {rule}: {why}'
+
+
+def _cannot(data: DataSettings, name: str, rule: Rule) -> str:
+    """Why a column cannot be told so, as far as its role says it; empty where it can."""
+    if rule == "bin" and name in {data.id, data.target, data.content, *data.categorical}:
+        return "only numbers that are features fall into intervals; expected show, mask or hash"
+    if rule == "drop" and name == data.target:
+        return "a report compares predictions with it; name it in data.exclude instead of data.target"
+    if rule == "drop" and name == data.content:
+        return "it is what is explained; expected mask"
+    if rule == "hash" and name == data.content and data.domain != "text":
+        return f"hashes of {data.domain} tell nothing; expected mask"
+    return ""
 
 
 def _domain_contradictions(data: DataSettings) -> Iterator[tuple[str, str]]:

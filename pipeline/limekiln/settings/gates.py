@@ -144,8 +144,19 @@ def contradictions(settings: "Settings") -> Iterator[tuple[str, str]]:
         elif problem := _without_evidence(gate, settings):
             yield f"gates[{i}].rule", f'"{gate.rule}" {problem}'
         else:
-            for key, problem in _at_odds(gate, settings):
+            for key, problem in (*_at_odds(gate, settings), *_dropped(gate, settings)):
                 yield f"gates[{i}].{key}", problem
+
+
+def _dropped(gate: Gate, settings: "Settings") -> Iterator[tuple[str, str]]:
+    """Columns that a gate names and nobody may read of: its outcome would tell them."""
+    named = {"feature": [getattr(gate, "feature", None)]}
+    if isinstance(gate, MustNotBeDecidedAbove):
+        named = {"columns": [*gate.columns], "above": [gate.above], "proxies_of": [gate.proxies_of]}
+    for key, names in named.items():
+        for name in names:
+            if settings.data.redact.get(str(name)) == "drop":
+                yield key, f'data.redact drops "{name}", and a gate is told by its columns; mask it instead'
 
 
 def _without_evidence(gate: Gate, settings: "Settings") -> str:

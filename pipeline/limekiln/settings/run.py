@@ -223,6 +223,8 @@ def _contradictions(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "explain.features", 'explain.selection is "none", which keeps every feature; set one of the two'
     yield from _contradictions_of_the_pool(settings)
     yield from gate_settings.contradictions(settings)
+    if data.redact.get(settings.sample.stratify or "") == "drop":
+        yield "sample.stratify", f'data.redact drops "{settings.sample.stratify}", and strata are told by their column'
     if explain.second_method is not None and data.domain != "tabular":
         yield "explain.second_method", f"two methods are compared on tables; data.domain is {data.domain}; remove it"
     elif explain.second_method == explain.method:

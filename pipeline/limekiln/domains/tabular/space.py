@@ -21,16 +21,18 @@ class Space:
         columns: (d,) columns, and groups of columns, in the model's order; a group stands where its first member does.
         discretized: whether continuous columns are matched by interval or kept as numbers; groups always match.
         order: the model's columns in its order, those inside groups included.
+        titles: (d,) what the features are called, where that is not their own names.
     """
 
     columns: tuple[Column | Group, ...]
     discretized: bool
     order: tuple[str, ...]
+    titles: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The features' names, (d,)."""
-        return tuple(c.name for c in self.columns)
+        """What the features are called, (d,)."""
+        return self.titles or tuple(c.name for c in self.columns)
 
     @property
     def sizes(self) -> Index:
