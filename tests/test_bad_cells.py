@@ -71,7 +71,12 @@ def failures(finished: kiln.Finished) -> dict[str, str]:
 
 def texts(folder: Path, *told: str | None) -> dict[str, Any]:
     pd.DataFrame({"text": told}).to_parquet(folder / "t.parquet")
-    return {"domain": "text", "source": {"kind": "parquet", "path": "t.parquet"}, "column": "text"}
+    return {
+        "domain": "text",
+        "source": {"kind": "parquet", "path": "t.parquet"},
+        "column": "text",
+        "redact": {"text": "show"},
+    }
 
 
 def test_texts_without_a_word_fail_and_a_text_of_one_word_is_explained(tmp_path: Path) -> None:
@@ -115,7 +120,7 @@ def test_damaged_and_tiny_images_fail_and_odd_ones_are_converted_with_a_notice(t
     deep.save(place / "f-deep.png")
     data = {
         "domain": "images", "source": {"kind": "folder", "path": "images"},
-        "images": {"parts": "grid", "grid": [3, 3], "max_pixels": 1000},
+        "images": {"parts": "grid", "grid": [3, 3], "max_pixels": 1000}, "redact": {"file": "show"},
     }  # fmt: skip
     (place / "g-bomb.png").write_bytes(png(40, 40))
     finished = run(tmp_path, data, "of_images")

@@ -7,6 +7,7 @@ import pytest
 
 from limekiln import checkpoint
 from limekiln.aggregate.folds import FoldTally
+from limekiln.domains.tabular.data_pool import PredictedRows
 from limekiln.errors import RunError
 from limekiln.local.parts import PartBatch
 from limekiln.local.tables import Batch, PredictedPart
@@ -70,6 +71,19 @@ def test_a_batch_of_texts_comes_back_with_the_names_of_their_parts(tmp_path: Pat
     }
     assert back.failures == (Failure(4, "decompose", "the text is blank"),)
     assert (back.model_rows, back.refused) == (40, 7)
+
+
+def test_a_discreet_folder_keeps_no_traits_and_no_real_rows(tmp_path: Path) -> None:
+    nothing, none = np.empty(0), np.empty(0, dtype=np.int64)
+    kept = checkpoint.Kept(tmp_path, discreet=True)
+    kept.save(
+        "explain", 0, PartBatch(PartExplanations(none, none, none, *[nothing] * 7), {"word": np.array(["x"])}, (), 0, 0)
+    )
+    kept.save("real pool", 0, PredictedRows(np.zeros((1, 1), dtype=np.int32), np.ones((1, 1)), np.ones((1, 2)), 0, ""))
+    back = kept.load("explain", 0)
+    assert isinstance(back, PartBatch)
+    assert back.traits == {}
+    assert kept.load("real pool", 0) is None
 
 
 def test_a_batch_without_an_explained_text_comes_back(tmp_path: Path) -> None:

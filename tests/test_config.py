@@ -322,6 +322,25 @@ def test_the_class_of_a_gate_keeps_its_name_through_python() -> None:
         (["sample.stratify=target"], 'sample.stratify: "target" needs data.target, the column with the true label'),
         (["data.target=a", "data.id=a"], 'data.id: data.target is "a" too; a column has one role'),
         (
+            ["data.redact={a: hash}"],
+            'data.redact_key_env: missing; "a" is hashed, and the key is in an environment variable',
+        ),
+        (
+            ["data.target=a", "data.redact={a: drop}"],
+            (
+                'data.redact: "a" cannot be told by drop: a report compares predictions with it; name it in '
+                "data.exclude instead of data.target"
+            ),
+        ),
+        (
+            ["data.redact={a: drop}", "sample.stratify=a"],
+            'sample.stratify: data.redact drops "a", and strata are told by their column',
+        ),
+        (
+            ["data.redact={a: drop}", "gates=[{rule: max_rank, feature: a, below: 1}]"],
+            'gates[0].feature: data.redact drops "a", and a gate is told by its columns; mask it instead',
+        ),
+        (
             ["data.target=a", "data.categorical=[a]"],
             'data.categorical: data.target keeps "a" from the model, so it is no category',
         ),
