@@ -37,6 +37,25 @@ def ran(case: Path) -> subprocess.CompletedProcess[str]:
     return limekiln("run", "config.yaml", "--set", "sample.rows=60", cwd=case)
 
 
+def test_reasons_lie_beside_the_runs_and_the_last_line_is_their_path(
+    case: Path, ran: subprocess.CompletedProcess[str]
+) -> None:
+    folder = Path(ran.stdout.strip())
+    before = {f.name: f.read_bytes() for f in (case / folder).iterdir()}
+    given = limekiln("reasons", folder, "--class", "yes", "--top", "2", cwd=case)
+    assert given.returncode == 0, given.stderr
+    place = case / given.stdout.splitlines()[-1]
+    assert place == case / folder.parent / "reasons" / f"{folder.name}--yes.csv"
+    assert json.loads(place.with_suffix(".json").read_text("utf-8"))["class_name"] == "yes"
+    assert {f.name: f.read_bytes() for f in (case / folder).iterdir()} == before
+    for arguments, said in (
+        (["--class", "yess"], 'did you mean "yes"?'),
+        (["--class", "yes", "--rows", "0"], "--rows"),
+    ):
+        wrong = limekiln("reasons", folder, *arguments, cwd=case)
+        assert (wrong.returncode, said in wrong.stderr) == (2, True), wrong.stderr
+
+
 def test_the_last_line_of_a_run_is_its_folder_alone(case: Path, ran: subprocess.CompletedProcess[str]) -> None:
     assert ran.returncode == 0
     assert ran.stdout.count("\n") == 1

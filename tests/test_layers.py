@@ -15,7 +15,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("__main__",),
     ("cli",),
     ("api", "__init__"),
-    ("evaluation",),
+    ("evaluation", "reasons"),
     ("reopen",),
     ("kiln",),
     ("templates_of_user", "mapping"),

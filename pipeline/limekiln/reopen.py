@@ -36,7 +36,7 @@ def reopen(folder: Path, record: RunRecord, config_folder: Path | None = None) -
     Raises:
         InputError: the folder's files, the model or the data are gone, or are not what the manifest says.
     """
-    _check_files(folder, record.manifest)
+    check_files(folder, record.manifest)
     config = _config(folder, record.manifest, config_folder)
     try:
         inputs = kiln.read_inputs(config)
@@ -60,7 +60,7 @@ def reopen(folder: Path, record: RunRecord, config_folder: Path | None = None) -
     return Reopened(record, config, inputs)
 
 
-def _check_files(folder: Path, manifest: Manifest) -> None:
+def check_files(folder: Path, manifest: Manifest) -> None:
     """Results and tables, not the reports, which may be drawn again."""
     for name in (store.RESULTS, *(f"{table}.parquet" for table in TABLES)):
         expected = manifest.files.get(name)

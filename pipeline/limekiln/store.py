@@ -33,6 +33,7 @@ GATES: Final = "gates.json"
 GATES_FOR_CI: Final = "gates.junit.xml"
 REPORTS: Final = ("report.html", "report.pdf")
 EVALUATIONS: Final = "evaluations"
+REASONS: Final = "reasons"
 PICTURES: Final = "pictures"
 """The one table that a run may lack."""
 CSV_TWINS: Final = ("importances", "picks")
@@ -162,9 +163,16 @@ def _read_template(folder: Path, facts: TemplateFacts) -> str:
 
 def evaluation_path(folder: Path, run_id: str) -> Path:
     """Where the evaluation of a run goes: beside the runs, since the manifest fixes what a run folder holds."""
-    return (
-        (folder.parent if folder.name not in {"", ".."} else folder.resolve().parent) / EVALUATIONS / f"{run_id}.json"
-    )
+    return _beside(folder) / EVALUATIONS / f"{run_id}.json"
+
+
+def reasons_path(folder: Path, run_id: str, class_name: str) -> Path:
+    """Where the candidate reasons for a class go, as CSV: beside the runs too."""
+    return _beside(folder) / REASONS / f"{run_id}--{slug(class_name, exact=True)}.csv"
+
+
+def _beside(folder: Path) -> Path:
+    return folder.parent if folder.name not in {"", ".."} else folder.resolve().parent
 
 
 def write_document(path: Path, document: BaseModel) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from limekiln.cli.giving_reasons import reasons
 from limekiln.cli.terminal import errors, progress, say
 from limekiln.cli.told import methods, open_orders, pools, print_local
 
@@ -202,6 +203,9 @@ def evaluate(
         path = out or store.evaluation_path(folder, found.run_id)
         store.write_document(path, found)
         print(path, flush=True)
+
+
+app.command()(reasons)
 
 
 @app.command()
