@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 import limekiln
 from drivers import test_two_pools as cases
-from limekiln import cli, store
+from limekiln import cli, seal
 from limekiln.errors import PdfUnavailableError
 from limekiln.report import pdf as pdf_report
 
@@ -70,7 +70,7 @@ def test_a_gate_that_nothing_settles_ends_with_4(tmp_path: Path) -> None:
 def test_the_files_of_the_gates_are_in_the_manifest(failed: Ran) -> None:
     files = json.loads((failed.folder / "manifest.json").read_bytes())["files"]
     for name in ("gates.json", "gates.junit.xml"):
-        assert files[name] == store.sha256(failed.folder / name)
+        assert files[name] == seal.sha256(failed.folder / name)
 
 
 def test_drawing_a_run_again_leaves_its_gates_and_is_no_failure(failed: Ran) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 import kiln_cases
 import limekiln.fanout
-from limekiln import config, kiln, store
+from limekiln import chain, config, kiln, seal, store
 from limekiln.errors import ConfigError, InputError, RunError
 from limekiln.record import TABLES
 from limekiln.values import Progress
@@ -52,7 +52,7 @@ def test_the_run_folder_holds_the_contract(finished: kiln.Finished) -> None:
 
 
 def test_nothing_else_is_left_beside_it(finished: kiln.Finished) -> None:
-    assert [f.name for f in finished.folder.parent.iterdir()] == [finished.folder.name]
+    assert {f.name for f in finished.folder.parent.iterdir()} == {finished.folder.name, chain.INDEX}
 
 
 def test_the_manifest_holds_the_hash_of_every_file(finished: kiln.Finished) -> None:
@@ -153,7 +153,7 @@ def test_a_second_run_has_the_same_results_and_names_the_first(tmp_path: Path) -
     assert contents(first.folder) == contents(second.folder)
     assert first.folder != second.folder
     assert second.record.manifest.previous_run == first.folder.name
-    assert second.record.manifest.previous_manifest_sha256 == store.sha256(first.folder / "manifest.json")
+    assert second.record.manifest.previous_manifest_sha256 == seal.sha256(first.folder / "manifest.json")
 
 
 def test_another_seed_gives_other_results(tmp_path: Path) -> None:
@@ -300,7 +300,8 @@ def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path: Path, stage: str)
     resumed = kiln.run(config.load(path), done.append, resume=True)
     assert next(e.done for e in done if e.stage == stage) == 1, "the finished batch was made again"
     assert contents(resumed.folder) == contents(undisturbed.folder)
-    assert {f.name for f in resumed.folder.parent.iterdir()} == {undisturbed.folder.name, resumed.folder.name}
+    left = {f.name for f in resumed.folder.parent.iterdir()}
+    assert left == {undisturbed.folder.name, resumed.folder.name, chain.INDEX}
 
 
 def test_resuming_with_another_setting_starts_anew(tmp_path: Path) -> None:
@@ -354,7 +355,7 @@ def test_the_manifest_keeps_no_password_and_names_the_overrides(tmp_path: Path) 
     assert "hush" not in kept
     assert "s3://***@bucket/data.csv" in done.record.manifest.config_text
     assert done.record.manifest.config_overrides == ("sample.rows=30", "model.version=s3://***@here")
-    assert done.record.manifest.config_sha256 == store.sha256(path)
+    assert done.record.manifest.config_sha256 == seal.sha256(path)
 
 
 def test_a_pick_that_covers_everything_is_said_to_cover_exactly_all(tmp_path: Path) -> None:

@@ -87,8 +87,9 @@ def test_the_newest_run_is_the_last_finished_one(tmp_path: Path) -> None:
         (tmp_path / name / "manifest.json").write_text("{}")
     found = store.newest(tmp_path, before="20260401T000000Z-d")
     assert found is not None
-    assert found[0] == "20260201T000000Z-b"
-    assert found[1] == "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"  # of the two bytes {}
+    assert found.run_id == "20260201T000000Z-b"
+    braces = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"  # of the two bytes {}
+    assert (found.manifest_sha256, found.seal) == (braces, None)
     assert store.newest(tmp_path / "no such folder", before="x") is None
 
 

@@ -5,13 +5,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import pandas as pd
 
 from limekiln import config as configs
-from limekiln import kiln, stages, store
+from limekiln import kiln, stages, store, verification
 from limekiln.bench import Bench
 from limekiln.data import in_memory
 from limekiln.drivers import Inputs
@@ -29,6 +29,7 @@ from limekiln.report import html as html_report
 from limekiln.report import pdf as pdf_report
 from limekiln.report import view as report_view
 from limekiln.settings import Settings
+from limekiln.verification.document import Verification
 
 _PERTURBATIONS: Final = 5000
 
@@ -160,6 +161,42 @@ def evaluate(
     retrain = None if train is None else Retrain(train, seeds)
     where = None if config_folder is None else Path(config_folder)
     return judge.judge(Path(folder), rows=rows, retrain=retrain, config_folder=where)
+
+
+def verify(
+    path: str | Path,
+    *,
+    rows: int | Literal["all"] = verification.ROWS,
+    seed: int | None = None,
+    tolerance: float = verification.TOLERANCE,
+    config_folder: str | Path | None = None,
+    trust_templates: bool = False,
+) -> Verification:
+    """Proves a stored run, and writes nothing (docs/how-to/verify-a-report.md).
+
+    Args:
+        path: the run folder, or a zip of it.
+        rows: how many rows are explained again; 0 needs neither model nor data.
+        seed: draws the rows; by default another one each time.
+        tolerance: how far a weight may be off, as a share of its row's heaviest.
+        config_folder: what the config's paths are relative to, where the run was moved.
+        trust_templates: draw the reports again with the templates that the run brings along, which are code.
+
+    Returns:
+        Every check; `verdict` is "confirmed", "refuted" or "could not run".
+
+    Raises:
+        InputError: there is no run at `path`.
+    """
+    where = None if config_folder is None else Path(config_folder)
+    return verification.verify(
+        Path(path),
+        rows=rows,
+        seed=seed,
+        tolerance=tolerance,
+        config_folder=where,
+        trust_templates=trust_templates,
+    )
 
 
 def explain(

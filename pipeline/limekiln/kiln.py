@@ -1,13 +1,10 @@
 """What the commands do: read the inputs, fire the stages, store the run, draw the report."""
 
 import os
-import platform
 import re
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
@@ -16,14 +13,18 @@ import pandas as pd
 
 import limekiln
 from limekiln import (
+    chain,
     checkpoint,
     data,
+    drawing,
     drivers,
     gates,
     governance,
     mapping,
     models,
     proxies,
+    seal,
+    software,
     stages,
     store,
     templates_of_user,
@@ -32,23 +33,18 @@ from limekiln.bench import Bench, Stopwatch
 from limekiln.config import LoadedConfig
 from limekiln.data.frame import Frame
 from limekiln.drivers import Inputs, two_methods, two_pools
-from limekiln.errors import InputError, LimekilnError, PdfUnavailableError, TemplateFaultError
+from limekiln.errors import InputError, LimekilnError
 from limekiln.fanout import executor
 from limekiln.models import Model, ModelRef
 from limekiln.models.estimator import COLUMNS_UNNAMED
 from limekiln.record import Manifest, RunRecord
 from limekiln.redaction import discretion
-from limekiln.report import html as html_report
-from limekiln.report import pdf as pdf_report
-from limekiln.report import view as report_view
 from limekiln.report.local import SHOWN, LocalClass, LocalView
 from limekiln.settings import Settings
 from limekiln.stages import Fired
 from limekiln.summary import Illustration, raw_text
 from limekiln.values import Listener, chosen, silent
 
-_PACKAGES: Final = ("numpy", "scipy", "scikit-learn", "pandas", "pyarrow", "dask", "skops", "jinja2", "weasyprint")
-_PACKAGES_OF_RESULTS: Final = ("limekiln", "numpy", "scipy", "scikit-learn", "pandas")
 _CREDENTIALS: Final = re.compile(r"(\w+://)[^/\s@]+@")
 _TRIAL_ROWS: Final = 100
 _TRIAL_CELLS: Final = 8
@@ -202,9 +198,12 @@ def render(folder: Path, *, trust_templates: bool = False) -> Finished:
         named = ", ".join(store.template_file(name) for name, _ in record.templates)
         raise InputError(f"{folder}: the report is drawn with templates of its own, and templates are code; "
                          f"read {named}, and say --trust-templates")  # fmt: skip
-    bare = {name: digest for name, digest in record.manifest.files.items() if name not in store.REPORTS}
-    record = replace(record, manifest=record.manifest.model_copy(update={"files": bare}))
-    return _draw(folder, folder, record, Stopwatch())
+    changed = [fault for fault in seal.faults(folder) if fault.file not in seal.REPORTS]
+    if changed:
+        raise InputError(f"{folder / changed[0].file}: {changed[0].words}; a run that was changed is not drawn again")
+    clock = Stopwatch()
+    drawn = drawing.draw(folder, record, clock)
+    return Finished(folder, drawn.record, clock.seconds, drawn.missing)
 
 
 def check(config: LoadedConfig) -> Plan:
@@ -337,29 +336,12 @@ def _store(staging: Path, place: Path, record: RunRecord) -> Finished:
         for name, text in record.templates:
             store.write_text(staging / store.template_file(name), text)
         manifest = record.manifest.model_copy(update={"files": store.hashes(staging)})
-    finished = _draw(staging, place, replace(record, manifest=manifest), clock)
+    drawn = drawing.draw(staging, replace(record, manifest=manifest), clock)
     with clock.stage("write"):
         store.publish(staging, place)
-    return finished
-
-
-def _draw(folder: Path, place: Path, record: RunRecord, clock: Stopwatch) -> Finished:
-    """Writes the report and then the manifest, with every file's hash, into `folder`."""
-    view = report_view.build(record)
-    missing: LimekilnError | None = None
-    try:
-        if "html" in record.manifest.formats:
-            with clock.stage("html"):
-                store.write_text(folder / "report.html", html_report.render(view))
-        if "pdf" in record.manifest.formats:
-            with clock.stage("pdf"):
-                drawn = pdf_report.render(view, record.manifest.created, store.documents(record))
-                store.write_bytes(folder / "report.pdf", drawn)
-    except (PdfUnavailableError, TemplateFaultError) as error:
-        missing = error
-    manifest = record.manifest.model_copy(update={"files": store.hashes(folder)})
-    store.write_text(folder / store.MANIFEST, store.to_json(manifest))
-    return Finished(place, replace(record, manifest=manifest), clock.seconds, missing)
+        sealed = seal.of_run(drawn.record.manifest.model_dump(mode="json"))
+        chain.append(place.parent, manifest.run_id, manifest.created, sealed)
+    return Finished(place, drawn.record, clock.seconds, drawn.missing)
 
 
 def make_manifest(
@@ -385,29 +367,23 @@ def make_manifest(
         model_sha256=inputs.model.sha256,
         data_sha256=inputs.frame.sha256,
         seed=settings.sample.seed,
-        environment=_environment(),
+        environment=software.environment(),
         cluster=cluster,
         counts=fired.results.counts,
         timings={},
         report=governance.facts_of(settings),
         formats=settings.report.formats,
-        previous_run=previous[0] if previous else None,
-        previous_manifest_sha256=previous[1] if previous else None,
+        previous_run=previous.run_id if previous else None,
+        previous_manifest_sha256=previous.manifest_sha256 if previous else None,
         files={},
+        previous_seal=previous.seal if previous else None,
+        code_sha256=software.code_sha256(),
     )
-
-
-def _environment(packages: Iterable[str] = _PACKAGES) -> dict[str, str]:
-    return {
-        "python": platform.python_version(),
-        "platform": platform.platform(aliased=True),
-        **{name: version(name) for name in packages},
-    }
 
 
 def _fingerprint(settings: Settings, inputs: Inputs) -> str:
     """Everything that the stages' results depend on; where they run, what is asked and said of them is left out."""
     facts = settings.model_dump(mode="json", exclude={"cluster", "gates", "report", "output"})
-    software = _environment(_PACKAGES_OF_RESULTS)
+    versions = software.environment(software.PACKAGES_OF_RESULTS)
     data = [inputs.frame.sha256, inputs.background.sha256]
-    return checkpoint.fingerprint({"settings": facts, "model": inputs.model.sha256, "data": data, "software": software})
+    return checkpoint.fingerprint({"settings": facts, "model": inputs.model.sha256, "data": data, "software": versions})

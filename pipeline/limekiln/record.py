@@ -346,7 +346,9 @@ class Manifest(_Stored):
     its SHA-256; `config_file` is empty for a run from Python; `config_text` is the config as read, without
     the credentials in its addresses, `config_sha256` the hash of its bytes, `config_overrides` what the
     command line put over it; `mapping` tells which clauses `mapping.json` is about, None where there is none;
-    `templates` are the user's that the report is drawn with.
+    `templates` are the user's that the report is drawn with. `code_sha256` is over limekiln's own code; `previous_seal`
+    is `seal.of_run` of the previous run; `drawn_by` says for each report what it was drawn with; `seal` is the SHA-256
+    of all the rest. They are None in runs of earlier versions.
     """
 
     schema_number: int = SCHEMA
@@ -371,6 +373,10 @@ class Manifest(_Stored):
     previous_run: str | None
     previous_manifest_sha256: str | None
     files: dict[str, str]
+    previous_seal: str | None = None
+    code_sha256: str | None = None
+    drawn_by: dict[str, dict[str, str]] | None = None
+    seal: str | None = None
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from limekiln import config as configs
-from limekiln import kiln, store
+from limekiln import kiln, seal, store
 from limekiln.config import LoadedConfig
 from limekiln.drivers import Inputs
 from limekiln.errors import ConfigError, InputError
@@ -25,18 +25,20 @@ class Reopened:
     inputs: Inputs
 
 
-def reopen(folder: Path, record: RunRecord, config_folder: Path | None = None) -> Reopened:
+def reopen(folder: Path, record: RunRecord, config_folder: Path | None = None, place: Path | None = None) -> Reopened:
     """Reads a run's model and data again.
 
     Args:
         folder: the run folder.
         record: what it holds.
         config_folder: what the config's paths are relative to; told from the run folder's place by default.
+        place: where the run folder lies, where `folder` is a copy of it.
 
     Raises:
         InputError: the folder's files, the model or the data are gone, or are not what the manifest says.
     """
     check_files(folder, record.manifest)
+    folder = place or folder
     config = _config(folder, record.manifest, config_folder)
     try:
         inputs = kiln.read_inputs(config)
@@ -64,7 +66,7 @@ def check_files(folder: Path, manifest: Manifest) -> None:
     """Results and tables, not the reports, which may be drawn again."""
     for name in (store.RESULTS, *(f"{table}.parquet" for table in TABLES)):
         expected = manifest.files.get(name)
-        if expected is not None and store.sha256(folder / name) != expected:
+        if expected is not None and seal.sha256(folder / name) != expected:
             raise InputError(f"{folder / name}: is not the file that the run wrote; manifest.json has another SHA-256")
 
 

@@ -171,6 +171,17 @@ def one_row(inputs: Inputs, settings: Settings, position: int, bench: Bench) -> 
     return predicted[0], way.one_row(position, predicted[0])
 
 
+def again(inputs: Inputs, settings: Settings, rows: Index, bench: Bench) -> dict[str, pd.DataFrame]:
+    """The tables `explanations` and `rows` for some rows of the data alone, as a run makes them.
+
+    Raises:
+        RunError: none of them can be explained.
+    """
+    way = driver(inputs, settings, bench)
+    told = _explain(way, inputs.model, rows, way.predict(rows)[0])
+    return summary.of_rows(_explained(inputs, settings, told))
+
+
 def _choose_rows(
     inputs: Inputs, settings: Settings, way: Driver, everything: Predicted | None
 ) -> tuple[Sample, Array, list[Failure], Known]:

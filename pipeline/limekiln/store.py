@@ -1,16 +1,16 @@
 """The run folder: the only place where results are written and read back.
 
 A run is written beside its place and renamed into it, so a reader never sees half a run. `manifest.json`
-comes last and holds the SHA-256 of every other file.
+comes last and holds the SHA-256 of every other file and a seal on itself.
 """
 
 import hashlib
-import json
 import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -19,19 +19,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ValidationError
 
-from limekiln import gates, junit
+from limekiln import gates, junit, seal
 from limekiln.errors import InputError, RunError
 from limekiln.governance import GovernanceMapping, TemplateFacts
 from limekiln.record import TABLES, Gates, Manifest, Results, RunRecord
 
 Document = TypeVar("Document", bound=BaseModel)
 
-MANIFEST: Final = "manifest.json"
+MANIFEST: Final = seal.MANIFEST
 RESULTS: Final = "results.json"
 MAPPING: Final = "mapping.json"
 GATES: Final = "gates.json"
 GATES_FOR_CI: Final = "gates.junit.xml"
-REPORTS: Final = ("report.html", "report.pdf")
 EVALUATIONS: Final = "evaluations"
 REASONS: Final = "reasons"
 PICTURES: Final = "pictures"
@@ -189,39 +188,65 @@ def write_document(path: Path, document: BaseModel) -> None:
     write_text(path, to_json(document))
 
 
-def newest(parent: Path, before: str) -> tuple[str, str] | None:
-    """Id and manifest hash of the newest finished run of a model, other than `before`; None for the first."""
+@dataclass(frozen=True)
+class Previous:
+    """A run before another: its id, the SHA-256 of its manifest, and the seal that drawing it again leaves."""
+
+    run_id: str
+    manifest_sha256: str
+    seal: str | None
+
+
+def newest(parent: Path, before: str) -> Previous | None:
+    """The newest finished run of a model, other than `before`; None for the first."""
     if not parent.is_dir():
         return None
     runs = [f.name for f in parent.iterdir() if not f.name.startswith(".") and (f / MANIFEST).is_file()]
     earlier = sorted(name for name in runs if name != before)
-    return (earlier[-1], sha256(parent / earlier[-1] / MANIFEST)) if earlier else None
+    if not earlier:
+        return None
+    content = (parent / earlier[-1] / MANIFEST).read_bytes()
+    try:
+        sealed = seal.of_run(seal.read(content))
+    except ValueError:
+        sealed = None
+    return Previous(earlier[-1], hashlib.sha256(content).hexdigest(), sealed)
 
 
 def hashes(folder: Path) -> dict[str, str]:
     """SHA-256 of every file of a run folder but the manifest itself, by name."""
-    return {f.name: sha256(f) for f in sorted(folder.iterdir()) if f.is_file() and f.name != MANIFEST}
-
-
-def sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return {f.name: seal.sha256(f) for f in sorted(folder.iterdir()) if f.is_file() and f.name != MANIFEST}
 
 
 def documents(record: RunRecord) -> dict[str, str]:
     """The two documents of a run as they travel inside its PDF, by file name.
 
-    The reports are not among the manifest's files there: a file cannot hold its own hash.
+    The manifest holds nothing there that comes from the drawing: a file cannot hold its own hash.
     """
-    bare = {name: digest for name, digest in record.manifest.files.items() if name not in REPORTS}
-    manifest = record.manifest.model_copy(update={"files": bare})
-    return {MANIFEST: to_json(manifest), RESULTS: to_json(record.results)}
+    manifest = seal.undrawn(record.manifest.model_dump(mode="json"))
+    return {MANIFEST: seal.as_json(manifest).decode("utf-8"), RESULTS: to_json(record.results)}
+
+
+def undrawn(record: RunRecord) -> RunRecord:
+    """The run as it was before its reports were drawn."""
+    bare = {name: digest for name, digest in record.manifest.files.items() if name not in seal.REPORTS}
+    changes = {"files": bare, "drawn_by": None, "seal": None}
+    return replace(record, manifest=record.manifest.model_copy(update=changes))
+
+
+def sealed(manifest: Manifest) -> Manifest:
+    """The manifest with its seal."""
+    return manifest.model_copy(update={"seal": seal.of(manifest.model_dump(mode="json"))})
 
 
 def to_json(document: BaseModel) -> str:
     """A document as indented JSON with keys in their declared order; the same text for the same values."""
-    return json.dumps(document.model_dump(mode="json"), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return seal.as_json(document.model_dump(mode="json")).decode("utf-8")
+
+
+def encode(text: str) -> bytes:
+    """UTF-8, what it lacks escaped."""
+    return text.encode("utf-8", "backslashreplace")
 
 
 def write_text(path: Path, text: str) -> None:
@@ -230,7 +255,7 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         RunError: the file cannot be written.
     """
-    write_bytes(path, text.encode("utf-8", "backslashreplace"))
+    write_bytes(path, encode(text))
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -77,12 +77,16 @@ def tables(
     failed = [(keys[f.row], f.stage, f.error) for f in sorted(failures, key=lambda f: f.row)]
     return {
         "importances": importances.table(ranked, e.vocabulary),
-        "explanations": _explanations(e),
-        "rows": _rows(e),
+        **of_rows(e),
         "picks": representatives.picks_table(chosen, e.row_keys),
         "certificates": representatives.certificates_table(chosen, e.vocabulary),
         "failures": pd.DataFrame(failed, columns=list(TABLES["failures"]), dtype="str"),
     }
+
+
+def of_rows(e: Explained) -> dict[str, pd.DataFrame]:
+    """The tables with a line for each row, and for each weight of one."""
+    return {"explanations": _explanations(e), "rows": _rows(e)}
 
 
 def feature_facts(space: Space, features: pd.DataFrame) -> tuple[FeatureFacts, ...]:

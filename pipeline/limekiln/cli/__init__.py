@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from limekiln.cli import proofs
 from limekiln.cli.giving_reasons import reasons
 from limekiln.cli.terminal import errors, progress, say
 from limekiln.cli.told import methods, open_orders, pools, print_local
@@ -206,6 +207,7 @@ def evaluate(
 
 
 app.command()(reasons)
+app.command()(proofs.verify)
 
 
 @app.command()

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from scipy import stats
 
-from limekiln import store
+from limekiln import seal, store
 from limekiln.errors import InputError
 from limekiln.evaluation import deletion, user_training
 from limekiln.evaluation.deletion import Deletion, Evidence
@@ -329,8 +329,8 @@ def _document(
     return Evaluation(
         run_id=manifest.run_id,
         model=results.model.name,
-        results_sha256=store.sha256(folder / store.RESULTS),
-        importances_sha256=store.sha256(folder / "importances.parquet"),
+        results_sha256=seal.sha256(folder / store.RESULTS),
+        importances_sha256=seal.sha256(folder / "importances.parquet"),
         model_sha256=manifest.model_sha256,
         data_sha256=manifest.data_sha256,
         background_sha256=inputs.background.sha256,

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from limekiln import config as configs
-from limekiln import reopen, store
+from limekiln import reopen, seal, store
 from limekiln.errors import ConfigError, InputError
 from limekiln.reasons import codes as code_tables
 from limekiln.reasons import contributions
@@ -87,8 +87,8 @@ def find(folder: Path, asked: Asked) -> Reasons:
     return Reasons(
         run_id=record.manifest.run_id,
         model=record.results.model.name,
-        results_sha256=store.sha256(folder / store.RESULTS),
-        explanations_sha256=store.sha256(folder / "explanations.parquet"),
+        results_sha256=seal.sha256(folder / store.RESULTS),
+        explanations_sha256=seal.sha256(folder / "explanations.parquet"),
         codes_sha256=None if table is None else table.sha256,
         class_name=asked.class_name,
         unit=f"probability of {asked.class_name}",

@@ -4,6 +4,7 @@ The same run gives the same bytes. A report with more pages than it may have is 
 """
 
 import gc
+import hashlib
 import logging
 import os
 from collections.abc import Iterator, Mapping
@@ -74,6 +75,28 @@ def render(view: ReportView, created: str, attached: Mapping[str, str]) -> bytes
             raise RunError(
                 f"report.pdf: the report wanted something outside itself, which is not fetched: {error}"
             ) from error
+
+
+def libraries() -> dict[str, str]:
+    """Pango's version, and a hash of the names of all fonts here: those that the report lacks come from them.
+
+    Raises:
+        PdfUnavailableError: Pango is not installed.
+    """
+    _weasyprint()
+    from weasyprint.text import ffi  # noqa: PLC0415  needs Pango, as above
+
+    fontconfig, name = ffi.fontconfig, ffi.ffi.new("FcChar8 **")
+    config = fontconfig.FcInitLoadConfigAndFonts()
+    fonts = fontconfig.FcConfigGetFonts(config, fontconfig.FcSetSystem)
+    names = [
+        ffi.ffi.string(name[0])
+        for i in range(fonts.nfont)
+        if fontconfig.FcPatternGetString(fonts.fonts[i], b"fullname", 0, name) == fontconfig.FcResultMatch
+    ]
+    fontconfig.FcConfigDestroy(config)
+    digest = hashlib.sha256(b"\n".join(sorted(names))).hexdigest()
+    return {"pango": str(ffi.pango.pango_version()), "fonts": digest}
 
 
 @contextmanager
