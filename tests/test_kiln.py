@@ -398,3 +398,19 @@ def test_refused_perturbations_count_without_a_shared_pool_too(tmp_path: Path) -
     assert done.record.results.counts.failed == 0
     assert done.record.results.counts.pool_failed > 0
     assert "pool_rows_refused" in {n.code for n in done.record.results.notices}
+
+
+def test_a_picked_rows_margin_is_the_lead_of_its_class_over_the_second() -> None:
+    rows = pd.DataFrame({"x": np.repeat([0.0, 1.0, 2.0], 20), "y": np.tile(np.arange(4.0), 15)})
+    known = {0.0: (0.5, 0.3, 0.2), 1.0: (0.1, 0.48, 0.42), 2.0: (0.05, 0.05, 0.9)}
+    leads = {0: 0.2, 1: 0.06, 2: 0.85}
+
+    def predict(frame: pd.DataFrame) -> np.ndarray:
+        return np.array([known[min(known, key=lambda k: abs(k - x))] for x in frame["x"]])
+
+    found = limekiln.explain(predict, rows.sample(frac=1, random_state=1), classes=["a", "b", "c"], perturbations=200)
+    order = rows.sample(frac=1, random_state=1)["x"].to_numpy()
+    picked = [row for pick in found.results.picks for row in pick.rows]
+    assert {int(order[int(row.row)]) for row in picked} == {0, 1, 2}
+    for row in picked:
+        assert row.margin == pytest.approx(leads[int(order[int(row.row)])])

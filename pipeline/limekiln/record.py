@@ -259,6 +259,7 @@ class Series(_Stored):
 class PickedRow(_Stored):
     """One representative row. `newly_covered` names the heaviest keys that it brought in, heaviest first.
 
+    `margin` is by how much the likeliest class is ahead of the second; None for a regression, and in older runs.
     `marks` shows a text with its parts' weights, `series` a series; the picture of an image lies in the table
     `pictures`, of kind `pick`, under the row's name.
     """
@@ -276,6 +277,7 @@ class PickedRow(_Stored):
     newly_covered: tuple[str, ...]
     n_newly_covered: int
     features: tuple[LocalFeature, ...]
+    margin: float | None = None
     marks: tuple[Mark, ...] = ()
     series: Series | None = None
 

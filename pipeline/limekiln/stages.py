@@ -86,7 +86,9 @@ def _fire(inputs: Inputs, settings: Settings, bench: Bench, everything: Predicte
     told = _explain(way, inputs.model, chosen.rows, predicted)
     failures = [*failures, *told.failures]
     _check_failures(failures, len(chosen.rows), settings)
-    explained = _explained(inputs, settings, told)
+    explained = replace(
+        _explained(inputs, settings, told), margins=_margins(inputs.model, told, chosen.rows, predicted)
+    )
 
     with bench.clock.stage("aggregate"):
         tallies = importances.tally(told.vocabulary, told.explanations, len(inputs.model.classes))
@@ -284,6 +286,16 @@ def _explained(inputs: Inputs, settings: Settings, told: Told) -> summary.Explai
         perturbations=_perturbations(inputs, settings),
         several=inputs.model.task == "regression" and len(inputs.model.classes) > 1,
     )
+
+
+def _margins(model: Model, told: Told, rows: Index, predicted: Array) -> Array | None:
+    """By how much each explained row's likeliest class is ahead of the second; None for a regression."""
+    if model.task == "regression" or len(model.classes) == 1:
+        return None
+    ordered = np.sort(predicted, axis=1)
+    by_row = np.argsort(rows)
+    found: Array = (ordered[:, -1] - ordered[:, -2])[by_row[np.searchsorted(rows[by_row], told.explanations.rows)]]
+    return found
 
 
 def _texts(values: pd.Series | None) -> list[str] | None:

@@ -58,6 +58,7 @@ class Explained:
         features: of a table, the rows' values as they may be told, in the order of `local`; else without columns.
         perturbations: how many perturbed rows each explanation rests on.
         several: whether every row is explained for each of several values that the model gives.
+        margins: (n,) by how much the likeliest class is ahead of the second; None for a regression.
     """
 
     vocabulary: Vocabulary
@@ -68,6 +69,7 @@ class Explained:
     features: pd.DataFrame
     perturbations: int
     several: bool = False
+    margins: Array | None = None
 
 
 def tables(
@@ -265,6 +267,7 @@ def _picked_row(e: Explained, chosen: Representatives, order: int, shown: Mappin
         features=local_features(
             e.vocabulary, e.features.iloc[[member]], *e.local.entries(member), at_most=_LOCAL_FEATURES
         ),
+        margin=None if e.margins is None else float(e.margins[member]),
         marks=shown[member].marks if member in shown else (),
         series=shown[member].series if member in shown else None,
     )

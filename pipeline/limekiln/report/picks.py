@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from limekiln.record import ALL_CLASSES, LocalFeature, Pick, PickedRow, RunRecord
-from limekiln.report import images, lines, texts
+from limekiln.report import contrast, images, lines, texts
+from limekiln.report.contrast import Contrast, Sides
 from limekiln.report.cover import certificate
 from limekiln.report.figures import Bar, Steps, coverage_steps, diverging_bar
 from limekiln.report.images import Image
@@ -53,6 +54,8 @@ class Card:
     document: Document | None = None
     image: Image | None = None
     chart: Chart | None = None
+    border: str = ""
+    contrast: Contrast | None = None
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,7 @@ class PickSection:
     whole: bool
     cards: tuple[Card, ...]
     cards_more: str
+    contrasts: tuple[Contrast, ...]
     same: Sentence | None
     folded: bool
     summary: str
@@ -115,6 +119,7 @@ def build(record: RunRecord) -> Picks:
     pictures = images.picked(record)
     few = sum(len(p.rows) for p in picks) > _CARDS or sum(map(len, pictures.values())) > _PICTURES
     shown = picks[:_SECTIONS]
+    sides = contrast.sides(results, says, paired=not few)
     rows, features = says.row.many, says.feature.many
     return Picks(
         intro=(
@@ -136,7 +141,7 @@ def build(record: RunRecord) -> Picks:
         head="Feature and value" if says.tabular else says.feature.title,
         texts=says.domain == "text",
         shades=shades(says),
-        sections=_sections(shown, says, pictures, few=few),
+        sections=_sections(shown, says, pictures, sides, few=few),
         more=_more(len(picks) - len(shown), without_rows(results)),
         instead="" if picks else f"No {says.row.one} could be picked, because none was explained.",
     )
@@ -164,7 +169,7 @@ def _more(left: int, empty: int) -> str:
 
 
 def _sections(
-    picks: Sequence[Pick], says: Voice, pictures: Mapping[tuple[str, str], bytes], *, few: bool
+    picks: Sequence[Pick], says: Voice, pictures: Mapping[tuple[str, str], bytes], sides: Sides, *, few: bool
 ) -> tuple[PickSection, ...]:
     seen: set[tuple[str, str]] = set()
     sections = []
@@ -184,11 +189,18 @@ def _sections(
                 table=_table(pick),
                 of_classes=pick.scope == ALL_CLASSES and not says.regression,
                 whole=pick.scope == ALL_CLASSES or len(picks) == 1,
-                cards=tuple(_card(row, says, pictures.get((row.row, row.class_name), b""), brief=few) for row in new),
+                cards=tuple(
+                    _card(row, says, pictures.get((row.row, row.class_name), b""), sides, brief=few) for row in new
+                ),
                 cards_more=(
                     f"The other {says.row.count(len(pick.rows) - len(rows))} of this pick: explanations.parquet."
                     if len(rows) < len(pick.rows)
                     else ""
+                ),
+                contrasts=tuple(
+                    sides.pairs[row.row, row.class_name]
+                    for row in rows
+                    if (row.row, row.class_name) in sides.pairs and (pick.scope != ALL_CLASSES or len(picks) == 1)
                 ),
                 same=_same(known, says),
                 folded=i > 0,
@@ -250,7 +262,7 @@ def _table(pick: Pick) -> tuple[CoverageRow, ...]:
     )
 
 
-def _card(row: PickedRow, says: Voice, png: bytes, *, brief: bool) -> Card:
+def _card(row: PickedRow, says: Voice, png: bytes, sides: Sides, *, brief: bool) -> Card:
     ranked = sorted(row.features, key=lambda f: -abs(f.weight))
     bars = local_bars(ranked, says)
     rest = () if brief else bars[_FEATURES : _FEATURES + _REST]
@@ -270,6 +282,8 @@ def _card(row: PickedRow, says: Voice, png: bytes, *, brief: bool) -> Card:
         document=texts.document(row.marks, says),
         image=images.image(png, alt),
         chart=lines.chart(row.series, alt),
+        border=sides.borders[row.row, row.class_name],
+        contrast=sides.pairs.get((row.row, row.class_name)),
     )
 
 
