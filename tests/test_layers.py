@@ -20,22 +20,25 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("kiln",),
     ("templates_of_user", "mapping"),
     ("rehearsal", "drawing"),
+    ("verdicts",),
     ("stages", "store", "config", "report"),
     ("drivers",),
     ("bench", "junit", "chain"),
-    ("notices", "gates", "proxies", "checkpoint", "data", "models", "fanout", "config_errors"),
+    ("notices", "gates", "proxies", "checkpoint", "data", "models", "fanout", "config_errors", "comparison"),
+    ("altered",),
     ("yaml_tree",),
     ("summary",),
     ("certainty", "looks", "trust", "views"),
     ("importances", "representatives", "local"),
-    ("certify", "fooling", "agreement", "association", "survey"),
+    ("certify", "fooling", "agreement", "association", "survey", "drift"),
     ("sample", "matrix", "domains", "surrogate", "kernels", "shapley", "stability", "aggregate", "pick"),
     ("redaction", "record"),
+    ("change",),
     ("evidence", "governance", "settings", "values", "errors", "seal", "software"),
 )
 MATHEMATICS = {
     "sample", "matrix", "domains", "surrogate", "kernels", "shapley", "stability", "aggregate", "certify", "fooling",
-    "agreement", "pick", "local", "association", "survey", "values", "errors",
+    "agreement", "pick", "local", "association", "survey", "drift", "values", "errors",
 }  # fmt: skip
 MATHEMATICS_OF_EVALUATION = {"evaluation/deletion.py", "evaluation/retraining.py"}
 MATHEMATICS_MAY_IMPORT = {"numpy", "scipy", "sklearn", "pandas"}

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -132,10 +133,10 @@ def test_csv_headers_and_cells_are_guarded_and_numbers_are_not() -> None:
 
 def test_gates_get_two_files_of_their_own_and_a_config_without_gates_none(tmp_path: Path) -> None:
     record = sample.credit()
-    store.write_results(tmp_path, record.results, record.tables)
+    store.write_results(tmp_path, record)
     assert not list(tmp_path.glob("gates*"))
     given = record.results.model_copy(update={"gates": (PASSED, UNDECIDED, FAILED)})
-    store.write_results(tmp_path, given, record.tables)
+    store.write_results(tmp_path, replace(record, results=given))
     document = json.loads((tmp_path / "gates.json").read_bytes())
     assert (document["verdict"], document["schema_number"]) == ("fail", 1)
     assert document["gates"] == json.loads((tmp_path / "results.json").read_bytes())["gates"]

@@ -8,7 +8,6 @@ from difflib import get_close_matches
 from typing import Any, Final
 
 from limekiln.settings import CONTRADICTIONS
-from limekiln.settings.gates import LATER_RULES
 from limekiln.yaml_tree import Path, Plain
 
 Schema = Mapping[str, Any]
@@ -21,7 +20,6 @@ _PATTERNS: Final[Mapping[str, str]] = {
     r"^[A-Za-z_][A-Za-z0-9_]*$": "the name of an environment variable",
     r"^https?://.+$": '"http://…" or "https://…"',
 }
-_LATER: Final = "not available in this version of limekiln"
 
 
 @dataclass(frozen=True)
@@ -135,10 +133,7 @@ def _without_kind(path: Path, value: Plain, schema: Schema) -> Iterator[Complain
 
 
 def _of_no_kind(path: Path, raw: Plain, schema: Schema) -> Complaint:
-    value = _at(raw, path)
-    if path[-1] == "rule" and isinstance(value, str) and value in LATER_RULES:
-        return Complaint(path, f'"{value}" is {_LATER}; remove this gate')
-    return Complaint(path, _unexpected(value, _kinds(schema)))
+    return Complaint(path, _unexpected(_at(raw, path), _kinds(schema)))
 
 
 def _unknown(path: Path, root: Schema, raw: Plain) -> str:

@@ -28,6 +28,7 @@ from limekiln import (
     stages,
     store,
     templates_of_user,
+    verdicts,
 )
 from limekiln.bench import Bench, Stopwatch
 from limekiln.config import LoadedConfig
@@ -161,20 +162,16 @@ def run(config: LoadedConfig, listener: Listener = silent, *, resume: bool = Fal
     ):
         with data.guarded(inputs.frame), executor(config.settings.cluster) as workers:
             fired = stages.fire(inputs, config.settings, Bench(workers, listener, kept, clock))
-            fired = _judged(fired, config.settings, inputs.frame)
             manifest = make_manifest(config, inputs, fired, workers.description, (run_id, started))
         seconds = {s: round(t, 3) for s, t in clock.seconds.items()}
         clauses, source = (mapped.mapping, mapped.source) if mapped else (None, None)
         manifest = manifest.model_copy(
             update={"timings": seconds, "mapping": source, "templates": templates_of_user.facts(templates)}
         )
-        return _store(staging, parent / run_id, RunRecord(fired.results, manifest, fired.tables, clauses, templates))
-
-
-def _judged(fired: Fired, settings: Settings, frame: Frame) -> Fired:
-    results = fired.results.model_copy(update={"proxies": proxies.measure(frame, settings)})
-    outcomes = gates.judge(settings.gates, gates.Evidence(results, fired.tables))
-    return replace(fired, results=results.model_copy(update={"gates": outcomes}))
+        record = RunRecord(fired.results, manifest, fired.tables, clauses, templates)
+        with data.guarded(inputs.frame):
+            record = verdicts.judged(record, config.settings, inputs.frame, parent)
+        return _store(staging, parent / run_id, record)
 
 
 def runs_folder(config: LoadedConfig) -> Path:
@@ -332,7 +329,7 @@ def _seconds_a_row(inputs: Inputs, settings: Settings) -> float:
 def _store(staging: Path, place: Path, record: RunRecord) -> Finished:
     clock = Stopwatch(dict(record.manifest.timings))
     with clock.stage("write"):
-        store.write_results(staging, record.results, record.tables, record.mapping)
+        store.write_results(staging, record)
         for name, text in record.templates:
             store.write_text(staging / store.template_file(name), text)
         manifest = record.manifest.model_copy(update={"files": store.hashes(staging)})

@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 import pandas as pd
 
+from limekiln.change import Change
 from limekiln.evidence import (
     Certificate,
     GateOutcome,
@@ -311,6 +312,8 @@ class Notice(_Stored):
 class Results(_Stored):
     """`results.json`: a pure function of model, data, config and seed; no time, no place.
 
+    But the outcome of a gate that asks for the last run depends on that run.
+
     `accuracy` is the share of explained rows whose predicted (likeliest) class is the true one; None without labels.
     `pools` is None where perturbed rows were not compared with real ones, `methods` where rows were not explained by a
     second method. `gates` are in the order of the config, `proxies` what those among them ask for that name a column.
@@ -385,7 +388,8 @@ class Manifest(_Stored):
 class RunRecord:
     """A finished run: its documents, and the tables of `TABLES` by name; `mapping` where its report has one.
 
-    `templates` are the user's, name and text of each, where it is drawn with any.
+    `templates` are the user's, name and text of each, where it is drawn with any; `change` is None where there was no
+    run before it.
     """
 
     results: Results
@@ -393,3 +397,4 @@ class RunRecord:
     tables: Mapping[str, pd.DataFrame]
     mapping: GovernanceMapping | None = None
     templates: tuple[tuple[str, str], ...] = ()
+    change: Change | None = None

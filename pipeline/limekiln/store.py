@@ -8,7 +8,7 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ValidationError
 
 from limekiln import gates, junit, seal
+from limekiln.change import Change
 from limekiln.errors import InputError, RunError
 from limekiln.governance import GovernanceMapping, TemplateFacts
 from limekiln.record import TABLES, Gates, Manifest, Results, RunRecord
@@ -29,6 +30,7 @@ Document = TypeVar("Document", bound=BaseModel)
 MANIFEST: Final = seal.MANIFEST
 RESULTS: Final = "results.json"
 MAPPING: Final = "mapping.json"
+CHANGE: Final = "change.json"
 GATES: Final = "gates.json"
 GATES_FOR_CI: Final = "gates.junit.xml"
 EVALUATIONS: Final = "evaluations"
@@ -83,17 +85,18 @@ def free_run_id(parent: Path, wanted: str) -> str:
     return run_id
 
 
-def write_results(
-    folder: Path, results: Results, tables: Mapping[str, pd.DataFrame], mapping: GovernanceMapping | None = None
-) -> None:
-    """Writes `results.json`, the tables and their CSV twins, and gates and mapping where the config has them."""
+def write_results(folder: Path, record: RunRecord) -> None:
+    """Writes `results.json`, the tables and their CSV twins, and gates, mapping and change where there are any."""
+    results, tables = record.results, record.tables
     write_text(folder / RESULTS, to_json(results))
     if results.gates:  # a job that reads them must not take a config that lost its gates for one that passes
         found = Gates(verdict=gates.verdict(results.gates), gates=results.gates)
         write_text(folder / GATES, to_json(found))
         write_text(folder / GATES_FOR_CI, junit.render(results))
-    if mapping is not None:
-        write_text(folder / MAPPING, to_json(mapping))
+    if record.mapping is not None:
+        write_text(folder / MAPPING, to_json(record.mapping))
+    if record.change is not None:
+        write_text(folder / CHANGE, to_json(record.change))
     for name in (n for n in TABLES if n in tables):
         table = pa.Table.from_pandas(tables[name], preserve_index=False)
         pq.write_table(table.replace_schema_metadata(None), folder / f"{name}.parquet", compression="zstd")
@@ -141,7 +144,8 @@ def read(folder: Path) -> RunRecord:
             raise InputError(f"{folder / name}.parquet: cannot be read: {error}") from error
     mapping = _read_document(folder / MAPPING, GovernanceMapping) if manifest.mapping is not None else None
     templates = tuple((t.name, _read_template(folder, t)) for t in manifest.templates)
-    return RunRecord(results, manifest, tables, mapping, templates)
+    change = _read_document(folder / CHANGE, Change) if CHANGE in manifest.files else None
+    return RunRecord(results, manifest, tables, mapping, templates, change)
 
 
 def template_file(name: str) -> str:

@@ -183,7 +183,7 @@ def test_a_feature_that_can_hardly_be_told_from_the_last_reason_is_named(linear:
 def stored(place: Path, record: RunRecord) -> Path:
     """A run folder with other results, as a run of its own would have them."""
     place.mkdir()
-    store.write_results(place, record.results, record.tables)
+    store.write_results(place, replace(record, mapping=None))
     manifest = record.manifest.model_copy(update={"files": store.hashes(place), "mapping": None})
     store.write_text(place / store.MANIFEST, store.to_json(manifest))
     return place

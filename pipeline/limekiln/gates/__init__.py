@@ -5,7 +5,7 @@ undecided: it never passes for want of evidence. A new rule is a section in `set
 function registered with `judging.judge_one`; nothing else knows the rules.
 """
 
-from limekiln.gates import pools, protected, ranks, rows
+from limekiln.gates import pools, protected, ranks, rows, stable
 from limekiln.gates.judging import Evidence, judge, judge_one, verdict
 from limekiln.gates.names import Known, check_names
 from limekiln.gates.words import NOT_MEASURED, WORDS, asked, counted, interval, lines, measured, value
@@ -27,6 +27,7 @@ __all__ = [
     "protected",
     "ranks",
     "rows",
+    "stable",
     "value",
     "verdict",
 ]

@@ -7,6 +7,7 @@ from typing import Final
 
 import pandas as pd
 
+from limekiln.change import Change
 from limekiln.evidence import GateOutcome, GateVerdict
 from limekiln.record import Results
 from limekiln.settings.gates import Gate
@@ -16,10 +17,17 @@ WORST_FIRST: Final[tuple[GateVerdict, ...]] = ("fail", "undecided", "pass")
 
 @dataclass(frozen=True)
 class Evidence:
-    """What gates are judged by: a run's results, and its tables, which hold every feature where results hold a few."""
+    """What gates are judged by.
+
+    Attributes:
+        results: of the run.
+        tables: of the run; they hold every feature where results hold a few.
+        change: since the last run of the model; None for the first.
+    """
 
     results: Results
     tables: Mapping[str, pd.DataFrame]
+    change: Change | None = None
 
 
 def judge(gates: Sequence[Gate], evidence: Evidence) -> tuple[GateOutcome, ...]:

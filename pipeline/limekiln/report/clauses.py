@@ -42,7 +42,7 @@ def build(record: RunRecord) -> Clauses | None:
     """The mapping, less what this run has not; None where the run has none."""
     if record.mapping is None:
         return None
-    there = {s.anchor: s for s in sections.numbered(record.results, mapped=True)}
+    there = {s.anchor: s for s in sections.numbered(record.results, mapped=True, changed=record.change is not None)}
     files = {*record.manifest.files, "manifest.json"}
     return Clauses(
         source=name(record.mapping.name, 120),

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import TypedDict
 
 from limekiln.record import ALL_CLASSES, ClassFacts, Pick, Results, RunRecord, Score
-from limekiln.report import certainty, floor, gates, images, picture, planes, pools, sections
+from limekiln.report import certainty, change, floor, gates, images, picture, planes, pools, sections
 from limekiln.report.gates import GateList, Status
 from limekiln.report.names import Name, Sentence, between, join, name, say
 from limekiln.report.picture import Picture
@@ -89,9 +89,9 @@ def build(record: RunRecord) -> Cover:
         else _found_more(
             f"{count(left, *other)} in section {sections.number(results, 'importances')}." if left else "", results
         ),
-        sure=sure(results, says),
+        sure=(*sure(results, says), *change.line(record, says)),
         figures=_figures(results, says),
-        **_notices(results, _NOTICES),
+        **_notices(record, _NOTICES),
         picture=Picture("", "", ()),
         feature=says.feature.one,
     )
@@ -103,7 +103,7 @@ def build(record: RunRecord) -> Cover:
             cover = replace(cover, gates=gates.on_page_one(results, listed))
             rows = _rows_left(cover)
     if rows < _FEWEST_ROWS:
-        cover = replace(cover, found=(), **_notices(results, 1))
+        cover = replace(cover, found=(), **_notices(record, 1))
         rows = _rows_left(cover)
     rows = max(_FEWEST_ROWS, min(_MOST_ROWS, rows))
     net = planes.net_shares(record.tables["importances"])
@@ -115,9 +115,11 @@ class _Notices(TypedDict):
     notices_more: str
 
 
-def _notices(results: Results, at_most: int) -> _Notices:
+def _notices(record: RunRecord, at_most: int) -> _Notices:
+    results = record.results
     left = len(results.notices) - at_most
-    more = f"and {left:,} more in section {sections.number(results, 'limitations')}" if left > 0 else ""
+    where = sections.number(results, "limitations", changed=record.change is not None)
+    more = f"and {left:,} more in section {where}" if left > 0 else ""
     return _Notices(notices=tuple(name(n.text, 190) for n in results.notices[:at_most]), notices_more=more)
 
 

@@ -14,6 +14,7 @@ from limekiln.report.words import MINUS, percent
 Sign = Literal["for", "against"]
 BAR_HEIGHT = 11
 _PAIRED = 7
+_DOT = 4
 _HATCH_STEP = 4
 _SEEN = 1.5  # a floor nearer to the axis cannot be told from it
 _LIGHT, _DEEP = (0xF2, 0xF6, 0xFA), (0x00, 0x5B, 0x94)
@@ -55,6 +56,23 @@ class Pair:
     height: float
     first: float
     second: float
+
+
+@dataclass(frozen=True)
+class Move:
+    """A value before and after, in one table row: an open and a filled dot with their intervals, and what joins them.
+
+    An interval is (from, to) along the axis, None where there is none. `moved` draws the joining line strong.
+    """
+
+    title: str
+    width: float
+    height: float
+    old: float
+    old_range: tuple[float, float] | None
+    new: float
+    new_range: tuple[float, float] | None
+    moved: bool
 
 
 @dataclass(frozen=True)
@@ -166,6 +184,27 @@ def pair(title: str, first: float, second: float, *, top: float, width: float = 
     """Two bars on a scale that ends at `top`."""
     scale = (width - 1) / top if top > 0 else 0.0  # the open bar's outline needs the last unit
     return Pair(title, width, 2 * _PAIRED + 3, _r(max(0.0, first) * scale), _r(max(0.0, second) * scale))
+
+
+def move(
+    title: str,
+    old: tuple[float, float | None, float | None],
+    new: tuple[float, float | None, float | None],
+    *,
+    top: float,
+    moved: bool,
+    width: float = 170,
+) -> Move:
+    """Two values, each with the ends of its interval, on a scale from 0 to `top`."""
+    scale = (width - 2 * _DOT) / top if top > 0 else 0.0
+
+    def at(value: float) -> float:
+        return _r(_DOT + min(max(0.0, value), top) * scale)
+
+    def ends(of: tuple[float, float | None, float | None]) -> tuple[float, float] | None:
+        return None if of[1] is None or of[2] is None else (at(of[1]), at(of[2]))
+
+    return Move(title, width, 18, at(old[0]), ends(old), at(new[0]), ends(new), moved)
 
 
 def coverage_steps(

@@ -10,6 +10,7 @@ from limekiln.report.voice import voice
 NOT_COMPARED: Final = "methods_not_compared"
 
 _TWO_METHODS: Final = "two-methods"
+_CHANGE: Final = "change"
 _MAPPING: Final = "mapping"
 _TITLES: Final = {
     "summary": "Summary",
@@ -19,6 +20,7 @@ _TITLES: Final = {
     "picks": "Representative rows",
     "reliability": "Reliability",
     _TWO_METHODS: "Two methods",
+    _CHANGE: "Change since the last run",
     "method": "Method and parameters",
     "limitations": "Limitations",
     _MAPPING: "Governance mapping",
@@ -39,23 +41,24 @@ class Section:
     title: str
 
 
-def numbered(results: Results, *, mapped: bool = False) -> tuple[Section, ...]:
+def numbered(results: Results, *, mapped: bool = False, changed: bool = False) -> tuple[Section, ...]:
     """The sections that the report of a run has, page one first.
 
-    Two methods only where they were asked for, the mapping where there is one: `mapped`.
+    Two methods only where they were asked for, the mapping where there is one: `mapped`; the change where there was a
+    run before this one: `changed`.
     """
     says = voice(results)
     titles = _TITLES | {"heat": heat.heading(says), "picks": f"Representative {says.row.many}"}
     if says.regression:
         titles["importances"] = "What each value rests on" if says.several else "What the predictions rest on"
-    optional = {_TWO_METHODS: two_methods(results), _MAPPING: mapped}
+    optional = {_TWO_METHODS: two_methods(results), _CHANGE: changed, _MAPPING: mapped}
     kept = [(anchor, title) for anchor, title in titles.items() if optional.get(anchor, True)]
     return tuple(Section(i, anchor, title) for i, (anchor, title) in enumerate(kept, start=1))
 
 
-def number(results: Results, anchor: str) -> int:
+def number(results: Results, anchor: str, *, changed: bool = False) -> int:
     """The number of a section that the report of this run has; of one that stands before the mapping."""
-    return next(s.number for s in numbered(results) if s.anchor == anchor)
+    return next(s.number for s in numbered(results, changed=changed) if s.anchor == anchor)
 
 
 def two_methods(results: Results) -> bool:

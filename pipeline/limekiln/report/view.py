@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from limekiln.record import RunRecord
 from limekiln.report import (
+    change,
     clauses,
     cover,
     gates,
@@ -17,6 +18,7 @@ from limekiln.report import (
     two_methods,
 )
 from limekiln.report import sections as every_section
+from limekiln.report.change import ChangeView
 from limekiln.report.clauses import Clauses
 from limekiln.report.cover import Cover
 from limekiln.report.gates import GateList
@@ -57,6 +59,7 @@ class ReportView:
     gates: GateList
     reliability: Reliability
     two_methods: TwoMethods | None
+    change: ChangeView | None
     method: Method
     clauses: Clauses | None
     sign_off: SignOff
@@ -83,7 +86,9 @@ def build(record: RunRecord) -> ReportView:
         created_words=day(manifest.created),
         generator=f"limekiln {manifest.limekiln}",
         author=manifest.report.owner or "",
-        sections=every_section.numbered(record.results, mapped=record.mapping is not None)[1:],
+        sections=every_section.numbered(
+            record.results, mapped=record.mapping is not None, changed=record.change is not None
+        )[1:],
         max_pages=manifest.report.max_pages,
         row=says.row.one,
         rows=says.row.many,
@@ -96,6 +101,7 @@ def build(record: RunRecord) -> ReportView:
         gates=gates.in_full(record.results),
         reliability=reliability.build(record),
         two_methods=two_methods.build(record.results, says),
+        change=change.build(record, says),
         method=method.build(record),
         clauses=clauses.build(record),
         sign_off=sign_off.build(manifest.report),

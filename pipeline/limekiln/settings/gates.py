@@ -13,9 +13,6 @@ from limekiln.settings.section import Section, repeated
 if TYPE_CHECKING:
     from limekiln.settings.run import Settings
 
-LATER_RULES: Final = frozenset({"stable_since_last"})
-"""Rules that the contract has and this version does not."""
-
 NOISE: Final = "noise"
 """What a gate names in the place of a feature where it means the noise floor."""
 
@@ -129,8 +126,29 @@ class MaxRankNoise(_Rule):
     class_: _OfClass
 
 
+class StableSinceLast(_Rule):
+    """Features rank as in the last run of the model: SageMaker Clarify's nDCG, gains from the last run's scores."""
+
+    rule: Literal["stable_since_last"]
+    ndcg: float = Field(
+        default=0.9, ge=0, le=1, description="The least that nDCG may be, 1 where the order is the same."
+    )
+    first_run: Literal["pass", "undecided"] = Field(
+        default="pass", description="The verdict where there is no last run to compare with."
+    )
+    class_: _OfClass
+
+
 Gate = Annotated[
-    PoolsAgree | MaxRank | MaxShare | MustNotBeDecidedAbove | MinFidelity | MinTrusted | MaxFailed | MaxRankNoise,
+    PoolsAgree
+    | MaxRank
+    | MaxShare
+    | MustNotBeDecidedAbove
+    | MinFidelity
+    | MinTrusted
+    | MaxFailed
+    | MaxRankNoise
+    | StableSinceLast,
     Field(discriminator="rule"),
 ]
 """Any of the rules."""
