@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # the version control system's view is not needed, and pip's own update check would reach out
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: report test test-all lint lock clean
+.PHONY: report test test-all bless lint lock clean
 
 report: $(VENV)/.run          ## the example's report
 	@folder=$$($(BIN)/limekiln run config.yaml | tail -n 1; exit $${PIPESTATUS[0]}); code=$$?; \
@@ -17,6 +17,9 @@ test: $(VENV)/.kinds          ## the test suite
 
 test-all: $(VENV)/.long       ## the test suite with its long tier
 	$(BIN)/python -m pytest
+
+bless: $(VENV)/.kinds         ## tests/golden/ anew, when the report or the results were meant to change: look at the diff
+	$(BIN)/python -m pytest -q tests/test_golden.py --bless
 
 lint: $(VENV)/.kinds
 	$(BIN)/ruff format --check
