@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 import kiln_cases
 from limekiln import cli, config, kiln, store
+from limekiln.change import Change
 from limekiln.kiln import Finished
 
 MODELS = """
@@ -115,3 +116,26 @@ def test_results_without_the_gate_do_not_depend_on_the_last_run(tmp_path: Path) 
     second = run(tmp_path, "steady", gates=[])
     assert second.record.change is not None
     assert (first.folder / "results.json").read_bytes() == (second.folder / "results.json").read_bytes()
+
+
+def test_any_two_runs_are_compared_beside_the_runs_and_no_run_folder_changes(runs: tuple[Finished, ...]) -> None:
+    first, second = runs[0].folder, runs[1].folder
+    before = {f: f.read_bytes() for folder in (first, second) for f in folder.iterdir()}
+    result = CliRunner().invoke(cli.app, ["compare", str(first), str(second)])
+    assert result.exit_code == 0, result.output
+    page = Path(result.stdout.splitlines()[-1])
+    assert page == first.parent / "changes" / f"{first.name}--{second.name}.html"
+    assert "all together: nDCG 1.000 (1.000 to 1.000), 0 of 4 moved" in result.stdout.splitlines()
+    assert "has no hash" in result.stdout
+    document = Change.model_validate_json(page.with_suffix(".json").read_bytes())
+    change = runs[1].record.change
+    assert change is not None
+    assert document.classes == change.classes, "as the second run itself was compared with the first"
+    assert document.old == change.old
+    assert {f: f.read_bytes() for folder in (first, second) for f in folder.iterdir()} == before
+
+
+def test_what_is_no_run_cannot_be_compared(runs: tuple[Finished, ...], tmp_path: Path) -> None:
+    result = CliRunner().invoke(cli.app, ["compare", str(runs[0].folder), str(tmp_path)])
+    assert result.exit_code == 2
+    assert "is not a run folder" in result.stderr

@@ -35,6 +35,7 @@ GATES: Final = "gates.json"
 GATES_FOR_CI: Final = "gates.junit.xml"
 EVALUATIONS: Final = "evaluations"
 REASONS: Final = "reasons"
+CHANGES: Final = "changes"
 PICTURES: Final = "pictures"
 """The one table that a run may lack."""
 CSV_TWINS: Final = ("importances", "picks")
@@ -172,6 +173,11 @@ def evaluation_path(folder: Path, run_id: str) -> Path:
 def reasons_path(folder: Path, run_id: str, class_name: str) -> Path:
     """Where the candidate reasons for a class go, as CSV: beside the runs too."""
     return _beside(folder) / REASONS / f"{run_id}--{slug(class_name, exact=True)}.csv"
+
+
+def change_path(folder: Path, old: str, new: str) -> Path:
+    """Where the page on two runs goes: beside the runs of the new one, whose folder is given."""
+    return _beside(folder) / CHANGES / f"{old}--{new}.html"
 
 
 def _beside(folder: Path) -> Path:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from limekiln.cli import proofs
+from limekiln.cli.comparing import compare
 from limekiln.cli.giving_reasons import reasons
 from limekiln.cli.terminal import errors, progress, say
 from limekiln.cli.told import methods, open_orders, pools, print_local
@@ -208,6 +209,7 @@ def evaluate(
 
 app.command()(reasons)
 app.command()(proofs.verify)
+app.command()(compare)
 
 
 @app.command()

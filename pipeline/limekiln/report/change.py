@@ -78,6 +78,7 @@ class ChangeView:
     meaning: tuple[str, ...]
     each: str
     noun: str
+    feature: str
     top: str
     classes: tuple[Agreement, ...]
     classes_more: str
@@ -106,6 +107,7 @@ def view(change: Change, says: Voice, model_sha256: str | None) -> ChangeView:
         meaning=_meaning(change),
         each="each value by itself" if says.several else "class by class",
         noun="Value" if says.several else "Class",
+        feature=says.feature.title,
         top=f"{told[0].top:,}" if told else "",
         classes=tuple(_agreement(c) for c in told[:_CLASSES]),
         classes_more=_more(left, f"more {several}"),
@@ -150,7 +152,10 @@ def _of(change: Change) -> str:
 
 
 def _lead(change: Change) -> Sentence:
-    against = ("This run against the run ", name(change.old.run_id, 60), f"{_of(change)}. ")
+    against = (
+        *("The run ", name(change.new.run_id, 60), " against the run ", name(change.old.run_id, 60)),
+        f"{_of(change)}. ",
+    )
     said = {
         "comparable": "The two were made in the same way and can be compared.",
         "with reservations": "The two can be compared, but not all that differs need be the model or the data:",
@@ -282,4 +287,4 @@ def _whose(c: ClassChange, says: Voice) -> tuple[str | Name, ...]:
 
 
 def _more(n: int, what: str) -> str:
-    return f"and {n:,} {what} in change.json" if n > 0 else ""
+    return f"and {n:,} {what} in the JSON file" if n > 0 else ""

@@ -7,7 +7,7 @@ import gc
 import hashlib
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from types import ModuleType
@@ -39,6 +39,25 @@ def render(view: ReportView, created: str, attached: Mapping[str, str]) -> bytes
         PdfUnavailableError: The libraries that draw a PDF are not installed; the message names the packages.
         RunError: The report asked for something outside itself, which is never fetched.
     """
+    return draw(partial(page_of.render, view, "print"), created, attached, view.max_pages)
+
+
+def draw(page: Callable[..., str], created: str, attached: Mapping[str, str], max_pages: int) -> bytes:
+    """Any page as a PDF.
+
+    Args:
+        page: Gives the HTML, from `replaced` and `cut` as `html.render` takes them.
+        created: As `render` takes it.
+        attached: As `render` takes it.
+        max_pages: Beyond so many the page is asked for with a larger cut.
+
+    Returns:
+        The file's bytes.
+
+    Raises:
+        PdfUnavailableError: As of `render`.
+        RunError: As of `render`.
+    """
     weasyprint = _weasyprint()
     from weasyprint.urls import FatalURLFetchingError, URLFetcher  # noqa: PLC0415  needs Pango, as above
 
@@ -47,17 +66,17 @@ def render(view: ReportView, created: str, attached: Mapping[str, str]) -> bytes
 
     def laid_out(characters: Mapping[int, str], cut: Cut) -> Any:
         replaced = tuple(characters.values())
-        page = drawable(page_of.render(view, "print", replaced=replaced, cut=cut)).translate(characters)
-        return weasyprint.HTML(string=page, base_url=None, url_fetcher=fetcher).render(pdf_variant=archive.VARIANT)
+        text = drawable(page(replaced=replaced, cut=cut)).translate(characters)
+        return weasyprint.HTML(string=text, base_url=None, url_fetcher=fetcher).render(pdf_variant=archive.VARIANT)
 
-    def draw(characters: Mapping[int, str], padding: int) -> bytes:
+    def drawn_with(characters: Mapping[int, str], padding: int) -> bytes:
         documents = [
             weasyprint.Attachment(string=text, name=name, relationship="Data", created=time, modified=time)
             for name, text in attached.items()
         ]
         for cut in STEPS:
             document = laid_out(characters, cut)
-            if len(document.pages) <= view.max_pages:
+            if len(document.pages) <= max_pages:
                 break
         document.metadata.generate_rdf_metadata = archive.marked(document.metadata.generate_rdf_metadata)
         finisher = partial(archive.finish, padding=padding)
@@ -67,10 +86,10 @@ def render(view: ReportView, created: str, attached: Mapping[str, str]) -> bytes
     with _source_date(created), _collector_off():
         try:
             with _glyphless(weasyprint.LOGGER) as lacking:
-                drawn = archive.settled(partial(draw, {}))
+                drawn = archive.settled(partial(drawn_with, {}))
             if not lacking:
                 return drawn
-            return archive.settled(partial(draw, {code: f"[U+{code:04X}]" for code in sorted(lacking)}))
+            return archive.settled(partial(drawn_with, {code: f"[U+{code:04X}]" for code in sorted(lacking)}))
         except FatalURLFetchingError as error:  # a BaseException: nothing else would stop it
             raise RunError(
                 f"report.pdf: the report wanted something outside itself, which is not fetched: {error}"
