@@ -15,7 +15,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("__main__",),
     ("cli",),
     ("api", "__init__"),
-    ("evaluation", "reasons", "verification"),
+    ("splitting", "evaluation", "reasons", "verification"),
     ("reopen",),
     ("kiln",),
     ("templates_of_user", "mapping"),

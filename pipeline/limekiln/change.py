@@ -86,7 +86,8 @@ class Change(Stored):
 
     `reasons` say why the two are not comparable, or with which reservations; `classes` are those of both runs, empty
     where they are not comparable; `appeared` and `vanished` are classes that one run alone has. `confidence` is of the
-    intervals; the intervals of nDCG hold for all classes together.
+    intervals; the intervals of nDCG hold for all classes together. `model_part` and `data_part` are there where the
+    change was split: from the old run to the new model on the old rows, and from there on.
     """
 
     schema_number: int = SCHEMA
@@ -100,6 +101,8 @@ class Change(Stored):
     classes: tuple[ClassChange, ...] = ()
     appeared: tuple[str, ...] = ()
     vanished: tuple[str, ...] = ()
+    model_part: "Change | None" = None
+    data_part: "Change | None" = None
 
     @property
     def compared(self) -> bool:

@@ -38,6 +38,11 @@ class Sample:
     taken: Index
 
 
+def given(rows: Index, n: int) -> Sample:
+    """Rows of n that somebody named, as a sample from one stratum."""
+    return Sample(np.sort(rows), one_stratum(n), np.array([n]), np.array([len(rows)]))
+
+
 def hash_keys(keys: Sequence[str]) -> Keys:
     """A 64-bit number for each row key, the same in every process and on every machine."""
     return pd.util.hash_array(np.asarray(keys, dtype=object), categorize=False)

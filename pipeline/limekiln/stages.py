@@ -77,11 +77,23 @@ def fire(inputs: Inputs, settings: Settings, bench: Bench) -> Fired:
         bench.look += 1
 
 
-def _fire(inputs: Inputs, settings: Settings, bench: Bench, everything: Predicted | None) -> tuple[Fired, Comparisons]:
+def of_rows(inputs: Inputs, settings: Settings, rows: Index, bench: Bench) -> Fired:
+    """All stages but the comparisons, once, for rows that were chosen before: another model's, say.
+
+    Raises:
+        InputError: the settings do not fit the data.
+        RunError: more rows failed than `explain.max_failed_fraction` allows.
+    """
+    return _fire(inputs, settings, bench, None, sample.given(rows, len(inputs.frame.features)))[0]
+
+
+def _fire(
+    inputs: Inputs, settings: Settings, bench: Bench, everything: Predicted | None, given: Sample | None = None
+) -> tuple[Fired, Comparisons]:
     """All stages but the comparisons, once; `everything` holds the predictions of all rows where they are known."""
     way = driver(inputs, settings, bench)
     with bench.clock.stage("predict"):
-        chosen, predicted, failures, known = _choose_rows(inputs, settings, way, everything)
+        chosen, predicted, failures, known = _choose_rows(inputs, settings, way, everything, given)
     _check_failures(failures, len(chosen.rows), settings)
     told = _explain(way, inputs.model, chosen.rows, predicted)
     failures = [*failures, *told.failures]
@@ -185,9 +197,12 @@ def again(inputs: Inputs, settings: Settings, rows: Index, bench: Bench) -> dict
 
 
 def _choose_rows(
-    inputs: Inputs, settings: Settings, way: Driver, everything: Predicted | None
+    inputs: Inputs, settings: Settings, way: Driver, everything: Predicted | None, given: Sample | None
 ) -> tuple[Sample, Array, list[Failure], Known]:
     """The sample, its predictions (n, C), its failures, and all that is predicted: every row where strata need it."""
+    if given is not None:
+        predicted, failures = way.predict(given.rows)
+        return given, predicted, failures, Known(given.rows, predicted)
     frame, stratify = inputs.frame, settings.sample.stratify or "none"
     whole = np.arange(len(frame.features))
     if everything is None and stratify == "predicted":

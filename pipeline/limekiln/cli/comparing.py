@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from limekiln.cli.terminal import errors
+from limekiln.cli.terminal import errors, progress
 
 if TYPE_CHECKING:
     from limekiln.change import Change, ClassChange
@@ -17,18 +17,34 @@ def compare(
     old: Annotated[Path, typer.Argument(help="The earlier run folder.", metavar="OLD", show_default=False)],
     new: Annotated[Path, typer.Argument(help="The later run folder.", metavar="NEW", show_default=False)],
     *,
+    split: Annotated[
+        bool,
+        typer.Option(
+            "--split", help="Ask the new model for the old rows: which part is the model's, which the data's?"
+        ),
+    ] = False,
+    config_folder: Annotated[
+        Path | None,
+        typer.Option("--config-folder", metavar="DIR", help="With --split, where the configs' paths start, if moved."),
+    ] = None,
     pdf: Annotated[bool, typer.Option("--pdf", help="Also write the page as a PDF.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
     """What changed from one run to another, as a page and as JSON beside the runs. The last line is the page's path."""
     with errors(debug=debug):
-        from limekiln import comparison, seal, store
+        from limekiln import comparison, seal, splitting, store
         from limekiln.report import two_runs
 
         before, after = store.read(old), store.read(new)
         digests = seal.sha256(old / store.MANIFEST), seal.sha256(new / store.MANIFEST)
         change = comparison.between(before, after, digests)
-        page = two_runs.build(change, before, after)
+        parts = None
+        if split:
+            with progress() as listener:
+                found = splitting.split(old, new, config_folder, listener)
+            parts = found.model, found.data
+            change = change.model_copy(update={"model_part": found.model, "data_part": found.data})
+        page = two_runs.build(change, before, after, parts)
         path = store.change_path(new, change.old.run_id, change.new.run_id)
         document = path.with_suffix(".json")
         store.write_document(document, change)
@@ -52,6 +68,9 @@ def _lines(change: "Change", *, hashed: bool) -> list[str]:
         told.append(f"  {part:>8}  " + (f"{', '.join(names[:_REASONS])}{more} changed" if names else same))
     for c in change.classes[:_CLASSES]:
         told += _of_class(c)
+    for title, found in (("the model's part", change.model_part), ("the data's part", change.data_part)):
+        if found is not None:
+            told += [f"{title}:", *(f"  {line}" for c in found.classes[:_CLASSES] for line in _of_class(c))]
     if (left := len(change.classes) - _CLASSES) > 0:
         told.append(f"and {left:,} more classes")
     return told

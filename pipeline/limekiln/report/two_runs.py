@@ -32,11 +32,23 @@ class Page:
     classification: Name | None
     facts: tuple[tuple[tuple[str, Name], ...], ...]
     change: ChangeView
+    parts: tuple[tuple[str, str, ChangeView], ...]
     long_names: tuple[str, ...]
 
 
-def build(found: Change, old: RunRecord, new: RunRecord) -> Page:
-    """The page on what changed from `old` to `new`."""
+MODELS_PART: Final = (
+    "The old run against the new model on the same rows of the old data, explained as the old run explained them: data "
+    "and rows are the same, so what moves here is the model's doing."
+)
+DATAS_PART: Final = (
+    "The new model on the old rows against the new run: the model is the same, so what moves here is the doing of "
+    "other rows, or of what else is not the same in the two configs. The two parts of a score's difference add up to "
+    "the whole; nDCGs do not."
+)
+
+
+def build(found: Change, old: RunRecord, new: RunRecord, parts: tuple[Change, Change] | None = None) -> Page:
+    """The page on what changed from `old` to `new`; `parts` are the model's and the data's where it was split."""
     model, manifest = new.results.model, new.manifest
     label = manifest.report.classification or old.manifest.report.classification
     page = Page(
@@ -49,9 +61,16 @@ def build(found: Change, old: RunRecord, new: RunRecord) -> Page:
         classification=name(label, 60) if label else None,
         facts=(_facts("Old", old), _facts("New", new)),
         change=change.view(found, voice(new.results), manifest.model_sha256),
+        parts=() if parts is None else _parts(parts, new),
         long_names=(),
     )
     return replace(page, long_names=long_names(page))
+
+
+def _parts(parts: tuple[Change, Change], new: RunRecord) -> tuple[tuple[str, str, ChangeView], ...]:
+    heads = (("The model's part", MODELS_PART), ("The data's part", DATAS_PART))
+    says, digest = voice(new.results), new.manifest.model_sha256
+    return tuple((*head, change.view(part, says, digest)) for head, part in zip(heads, parts, strict=True))
 
 
 def _facts(which: str, record: RunRecord) -> tuple[tuple[str, Name], ...]:
