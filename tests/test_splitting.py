@@ -73,6 +73,21 @@ def test_the_parts_of_a_score_s_difference_add_up(runs: Runs) -> None:
     assert text.index("The model&#39;s part") < text.index("The data&#39;s part")
 
 
+def test_fewer_rows_leave_intervals_that_hold_the_whole_part(runs: Runs) -> None:
+    """From a sample: the error of the rows is in the intervals, where all rows have none."""
+    whole, part = splitting.split(runs.first, runs.other_model), splitting.split(runs.first, runs.other_model, rows=80)
+    assert part.middle.results.counts.requested == 80
+    found = {f.feature: f for f in together(part.model).features}
+    exact = next(f for f in together(whole.model).features if f.feature == "noise")
+    low, high = found["noise"].low, found["noise"].high
+    assert low is not None
+    assert high is not None
+    assert low <= exact.difference <= high
+    assert exact.low is not None
+    assert exact.high is not None
+    assert high - low > exact.high - exact.low
+
+
 def test_data_that_are_gone_cannot_be_asked_about(runs: Runs) -> None:
     data = runs.first.parents[2] / "narrow.csv"
     kept = data.read_bytes()

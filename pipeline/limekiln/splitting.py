@@ -19,7 +19,7 @@ from limekiln.reopen import Reopened, reopen
 from limekiln.settings import Settings
 from limekiln.values import Listener, silent
 
-MIDDLE = "new model on the old rows"
+MIDDLE = "(new model, old rows)"
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,9 @@ class Split:
     data: Change
 
 
-def split(old: Path, new: Path, config_folder: Path | None = None, listener: Listener = silent) -> Split:
+def split(
+    old: Path, new: Path, config_folder: Path | None = None, listener: Listener = silent, *, rows: int | None = None
+) -> Split:
     """Splits the change between two stored runs.
 
     Args:
@@ -39,6 +41,7 @@ def split(old: Path, new: Path, config_folder: Path | None = None, listener: Lis
         new: the later run folder.
         config_folder: as in `reopen`, of both runs.
         listener: hears of progress.
+        rows: how many of the old run's rows the new model is asked for, drawn by the run's seed; None for all.
 
     Raises:
         InputError: a model or data set is gone or changed, the two do not fit, or the runs cannot be compared.
@@ -49,7 +52,7 @@ def split(old: Path, new: Path, config_folder: Path | None = None, listener: Lis
     if not whole.compared:
         raise InputError(f"--split: the two runs cannot be compared: {'; '.join(whole.reasons)}")
     then, now = reopen(old, before, config_folder), reopen(new, after, config_folder)
-    middle = _middle(then, now, listener)
+    middle = _middle(then, now, rows, listener)
     # the middle has the old run's documents, which do not know that the model is another
     by_model = tuple(a for a in whole.altered if a.part == "model" or a.what.startswith("model."))
     others = tuple(a for a in whole.altered if a not in by_model)
@@ -60,7 +63,7 @@ def split(old: Path, new: Path, config_folder: Path | None = None, listener: Lis
     )
 
 
-def _middle(then: Reopened, now: Reopened, listener: Listener) -> RunRecord:
+def _middle(then: Reopened, now: Reopened, n: int | None, listener: Listener) -> RunRecord:
     """The new model explained on the rows that the old run explained, as the old run did."""
     inputs, model = then.inputs, now.inputs.model
     had = list(inputs.frame.features.columns)
@@ -71,6 +74,8 @@ def _middle(then: Reopened, now: Reopened, listener: Listener) -> RunRecord:
     places = {name: i for i, name in enumerate(inputs.frame.names)}
     explained = then.record.tables["rows"]["row"].unique()
     rows = np.array([places[row] for row in explained], dtype=np.int64)
+    if n is not None and n < len(rows):
+        rows = np.random.default_rng(then.record.manifest.seed).choice(rows, n, replace=False)
     mixed = replace(inputs, model=model, ref=now.inputs.ref, folder=now.inputs.folder)
     settings = _settings(then, now)
     with executor(settings.cluster) as workers:

@@ -23,6 +23,9 @@ def compare(
             "--split", help="Ask the new model for the old rows: which part is the model's, which the data's?"
         ),
     ] = False,
+    rows: Annotated[
+        int | None, typer.Option("--rows", min=2, help="With --split, how many of the old rows; by default all.")
+    ] = None,
     config_folder: Annotated[
         Path | None,
         typer.Option("--config-folder", metavar="DIR", help="With --split, where the configs' paths start, if moved."),
@@ -41,7 +44,7 @@ def compare(
         parts = None
         if split:
             with progress() as listener:
-                found = splitting.split(old, new, config_folder, listener)
+                found = splitting.split(old, new, config_folder, listener, rows=rows)
             parts = found.model, found.data
             change = change.model_copy(update={"model_part": found.model, "data_part": found.data})
         page = two_runs.build(change, before, after, parts)
