@@ -19,7 +19,14 @@ regimes:
         asks: to be clear
         sections: [method]
 """
-FILES = {*(f"{t}.parquet" for t in TABLES), "results.json", "manifest.json", "gates.json", "gates.junit.xml"}
+FILES = {
+    *(f"{t}.parquet" for t in TABLES),
+    "results.json",
+    "manifest.json",
+    "gates.json",
+    "gates.junit.xml",
+    "change.json",
+}
 
 
 def asking(folder: Path, chosen: str | None) -> LoadedConfig:
