@@ -19,7 +19,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("reopen",),
     ("kiln",),
     ("templates_of_user", "mapping"),
-    ("rehearsal", "drawing"),
+    ("rehearsal", "drawing", "signing"),
     ("verdicts",),
     ("stages", "store", "config", "report"),
     ("drivers",),

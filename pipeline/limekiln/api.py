@@ -171,6 +171,7 @@ def verify(
     tolerance: float = verification.TOLERANCE,
     config_folder: str | Path | None = None,
     trust_templates: bool = False,
+    public_key: str | Path | None = None,
 ) -> Verification:
     """Proves a stored run, and writes nothing (docs/how-to/verify-a-report.md).
 
@@ -181,12 +182,13 @@ def verify(
         tolerance: how far a weight may be off, as a share of its row's heaviest.
         config_folder: what the config's paths are relative to, where the run was moved.
         trust_templates: draw the reports again with the templates that the run brings along, which are code.
+        public_key: a PEM file with the Ed25519 key whose signature there must be.
 
     Returns:
         Every check; `verdict` is "confirmed", "refuted" or "could not run".
 
     Raises:
-        InputError: there is no run at `path`.
+        InputError: there is no run at `path`, or the public key cannot be read.
     """
     where = None if config_folder is None else Path(config_folder)
     return verification.verify(
@@ -196,6 +198,7 @@ def verify(
         tolerance=tolerance,
         config_folder=where,
         trust_templates=trust_templates,
+        public_key=None if public_key is None else Path(public_key),
     )
 
 

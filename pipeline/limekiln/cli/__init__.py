@@ -210,6 +210,7 @@ def evaluate(
 app.command()(reasons)
 app.command()(proofs.verify)
 app.command()(compare)
+app.command()(proofs.sign)
 
 
 @app.command()

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from limekiln.cli.terminal import errors, progress
+from limekiln.cli.terminal import errors, progress, say
 
 if TYPE_CHECKING:
     from limekiln.verification import Verification
@@ -35,6 +35,9 @@ def verify(
         bool,
         typer.Option("--trust-templates", help="Draw with the templates that the run brings along: they are code."),
     ] = False,
+    public_key: Annotated[
+        Path | None, typer.Option("--public-key", metavar="FILE", help="The run must be signed by this key (PEM).")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
@@ -50,10 +53,41 @@ def verify(
                 tolerance=tolerance,
                 config_folder=config_folder,
                 trust_templates=trust_templates,
+                public_key=public_key,
                 listener=listener,
             )
         _tell(found, as_json=as_json)
         raise typer.Exit(_EXIT_CODES[found.verdict])
+
+
+def sign(
+    run: Annotated[Path, typer.Argument(help="A run folder.", metavar="RUN", show_default=False)],
+    key: Annotated[Path, typer.Option("--key", metavar="FILE", help="The private key, PEM without a password.")],
+    *,
+    new_key: Annotated[bool, typer.Option("--new-key", help="Make the key first, where none may be yet.")] = False,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Sign a copy of report.pdf, with a certificate.")] = False,
+    certificate: Annotated[
+        Path | None, typer.Option("--certificate", metavar="FILE", help="With --pdf: the key's X.509 certificate, PEM.")
+    ] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Signs a run, beside it: its manifest with an Ed25519 key, or its PDF. The last line is the signature's path."""
+    with errors(debug=debug):
+        from datetime import UTC, datetime
+
+        from limekiln import signing
+        from limekiln.errors import InputError
+
+        if pdf != (certificate is not None) or (pdf and new_key):
+            raise InputError("--pdf needs --certificate, which goes with nothing else, and a key that it certifies")
+        if certificate is not None:
+            print(signing.sign_pdf(run, key, certificate), flush=True)
+            return
+        if new_key:
+            say(f"made {key}, which is yours alone, and {signing.new_key(key)} to give away")
+        path, signature = signing.sign(run, key, datetime.now(UTC))
+        say(f"signed by the key with fingerprint {signature.fingerprint}")
+        print(path, flush=True)
 
 
 def _number(rows: str) -> int | Literal["all"]:

@@ -9,7 +9,7 @@ from limekiln import seal, store
 from limekiln.errors import InputError
 from limekiln.seal import MANIFEST
 from limekiln.values import Listener, silent
-from limekiln.verification import chained, contents, files, reports, rows
+from limekiln.verification import chained, contents, files, reports, rows, signatures
 from limekiln.verification.document import Check, Verification, worst
 from limekiln.verification.opened import Opened, opened
 from limekiln.verification.rows import Asked
@@ -28,6 +28,7 @@ def verify(
     tolerance: float = TOLERANCE,
     config_folder: Path | None = None,
     trust_templates: bool = False,
+    public_key: Path | None = None,
     listener: Listener = silent,
 ) -> Verification:
     """Checks a run folder, or a zip of one.
@@ -39,15 +40,19 @@ def verify(
         tolerance: how far a weight may be off, as a share of its row's heaviest.
         config_folder: what the config's paths are relative to, where the run was moved.
         trust_templates: draw the reports again with the templates that the run brings along, which are code.
+        public_key: a PEM file with the Ed25519 key whose signature there must be.
         listener: hears of progress.
 
     Raises:
-        InputError: there is no run there.
+        InputError: there is no run there, or the public key cannot be read.
     """
     asked = Asked(rows, secrets.randbits(32) if seed is None else seed, tolerance, config_folder, trust_templates)
     with opened(path) as run:
         manifest, digest = _manifest(run)
-        checks = tuple(_checks(run, manifest, asked, listener))
+        found = _checks(run, manifest, asked, listener)
+        if manifest is not None and digest is not None:
+            found += signatures.check(run, manifest, digest, public_key)
+        checks = tuple(found)
     return Verification(
         run_id=str((manifest or {}).get("run_id", "")),
         manifest_sha256=digest,
