@@ -21,7 +21,7 @@ from limekiln.errors import ConfigError, InputError, RunError
 from limekiln.record import TABLES
 from limekiln.values import Progress
 
-TABLES_OF_A_TABLE = {name: columns for name, columns in TABLES.items() if name != store.PICTURES}
+TABLES_OF_A_TABLE = {name: columns for name, columns in TABLES.items() if name not in store.OPTIONAL}
 MADE_FROM_INPUTS = (
     "results.json",
     "importances.csv",

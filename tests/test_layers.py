@@ -24,7 +24,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("stages", "store", "config", "report"),
     ("drivers",),
     ("bench", "junit", "chain"),
-    ("notices", "gates", "proxies", "checkpoint", "data", "models", "fanout", "config_errors", "comparison"),
+    ("notices", "gates", "proxies", "cohorts", "checkpoint", "data", "models", "fanout", "config_errors", "comparison"),
     ("altered",),
     ("yaml_tree",),
     ("summary",),

@@ -21,7 +21,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 
 from limekiln.aggregate.floor import ProbeTally
-from limekiln.aggregate.folds import FoldTally
+from limekiln.aggregate.folds import FoldTally, GroupTally
 from limekiln.domains.tabular.data_pool import PredictedRows
 from limekiln.errors import RunError
 from limekiln.local.parts import PartBatch
@@ -35,6 +35,7 @@ NOT_KEPT: Final = frozenset({"compare"})
 
 _MORE: Final = "more."
 _PROBES: Final = "probes."
+_COHORTS: Final = "cohorts."
 
 
 class Checkpoint(Protocol):
@@ -176,10 +177,12 @@ def _batch_out(batch: Batch | PartBatch) -> Arrays:
     facts = {"failures": [asdict(f) for f in batch.failures], "model_rows": batch.model_rows, "refused": batch.refused}
     more = batch.traits if isinstance(batch, PartBatch) else vars(batch.folds)
     probes = {} if isinstance(batch, PartBatch) or batch.probes is None else vars(batch.probes)
+    cohorts = {} if isinstance(batch, PartBatch) or batch.cohorts is None else vars(batch.cohorts)
     return {
         **vars(batch.explanations),
         **{f"{_MORE}{name}": array for name, array in more.items()},
         **{f"{_PROBES}{name}": array for name, array in probes.items()},
+        **{f"{_COHORTS}{name}": array for name, array in cohorts.items()},
         "facts": _text(facts),
     }
 
@@ -187,16 +190,17 @@ def _batch_out(batch: Batch | PartBatch) -> Arrays:
 def _batch_in(arrays: Arrays) -> Batch | PartBatch:
     facts = _value(arrays.pop("facts"))
     failures = tuple(Failure(**f) for f in facts["failures"])
-    more, probes = (
+    more, probes, cohorts = (
         {name.removeprefix(kind): arrays.pop(name) for name in list(arrays) if name.startswith(kind)}
-        for kind in (_MORE, _PROBES)
+        for kind in (_MORE, _PROBES, _COHORTS)
     )
     if "sizes" in arrays:
         explained = PartExplanations(**arrays)
         return PartBatch(explained, more, failures, facts["model_rows"], facts["refused"])
     floors = ProbeTally(**probes) if probes else None
+    grouped = GroupTally(**cohorts) if cohorts else None
     local = LocalExplanations(**arrays)
-    return Batch(local, FoldTally(**more), failures, facts["model_rows"], facts["refused"], floors)
+    return Batch(local, FoldTally(**more), failures, facts["model_rows"], facts["refused"], floors, grouped)
 
 
 _CODECS: Final[Mapping[str, tuple[Callable[[Any], Arrays], Callable[[Arrays], Any]]]] = {
@@ -206,6 +210,8 @@ _CODECS: Final[Mapping[str, tuple[Callable[[Any], Arrays], Callable[[Arrays], An
     "perturbed pool": (_part_out, _part_in),
     "real pool": (_part_out, _part_in),
     "explain": (_batch_out, _batch_in),
+    "cohorts predict": (_outputs_out, _outputs_in),
+    "cohorts explain": (_batch_out, _batch_in),
     "second pool": (_part_out, _part_in),
     "second explain": (_batch_out, _batch_in),
 }

@@ -1,9 +1,9 @@
-"""How far a run's rankings can be relied on, as stored values: how sure they are, and whether a model fools them.
+"""How far a run's rankings can be relied on, as stored values: whose they are, how sure, whether a model fools them.
 
 Parts of `results.json`, as `record` puts it together.
 """
 
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -14,6 +14,14 @@ class Stored(BaseModel):
     """A part of a stored document: it does not change, and has no fields but its own."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Stratum(Stored):
+    """One stratum of the sample: how many rows it has, how many were taken."""
+
+    name: str
+    rows: int
+    taken: int
 
 
 class OpenPair(Stored):
@@ -228,3 +236,77 @@ class MethodComparison(Stored):
     failed: int
     slopes: int
     findings: tuple[MethodFinding, ...]
+
+
+class CohortDifference(Stored):
+    """One feature's score in a cohort against that in all other rows of the sample; a finding (docs/how-to).
+
+    `score` and its interval are the cohort's, `other` the other rows', `difference` the first less the second with an
+    interval that holds at `CohortComparison.coverage`. `p` is adjusted for all tests of the run.
+    """
+
+    class_name: str
+    feature: str
+    score: float
+    low: float
+    high: float
+    other: float
+    difference: float
+    difference_low: float
+    difference_high: float
+    p: float
+
+
+class CohortFacts(Stored):
+    """One cohort: `rows` explained of the `of` that the data have, `added` of them beyond the sample, `failed` not.
+
+    `median_r2` and `accuracy` are of its explained rows, None where there is none. `classes` are the rows of each
+    class. `first` names the features with the largest scores, over all classes or for the first value. Of `tested`
+    features, class by class, `found` differ; `differences` has the first of them, the largest first.
+    """
+
+    name: str
+    of: int
+    rows: int
+    added: int
+    failed: int
+    classes: tuple[tuple[str, int], ...]
+    median_r2: float | None
+    accuracy: float | None
+    first: tuple[str, ...]
+    tested: int
+    found: int
+    differences: tuple[CohortDifference, ...]
+
+
+class CohortColumn(Stored):
+    """One column's cohorts: its values, of which `pooled` are in one cohort, or quarters of its numbers."""
+
+    column: str
+    by: Literal["value", "quarter"]
+    pooled: int
+    cohorts: tuple[CohortFacts, ...]
+
+
+class CohortComparison(Stored):
+    """Whether the model rests on other features for some rows than for all others (docs/how-to/compare-cohorts.md).
+
+    Of `tested` differences `found` are findings: at most one minus `confidence` of them are expected to be false.
+    `coverage` is of each difference's interval. `each` is how many rows of a cohort were asked for; None where rows
+    could not be added to the sample's.
+    """
+
+    confidence: float
+    coverage: float
+    least: int
+    each: int | None
+    tested: int
+    found: int
+    columns: tuple[CohortColumn, ...]
+
+
+COHORTS: Final = (
+    "column", "cohort", "class", "feature", "rows", "support", "score", "low", "high", "other_rows", "other_support",
+    "other_score", "difference", "difference_low", "difference_high", "p", "p_adjusted", "found",
+)  # fmt: skip
+"""The columns of `cohorts.parquet`; no value in p and the difference's ends where too few rows use a feature."""

@@ -60,7 +60,8 @@ class ReportFacts(Stored):
 
 def facts_of(settings: Settings) -> ReportFacts:
     """What a config's `report` section says, without the credentials in its addresses."""
-    given = settings.report.model_dump(exclude={"formats", "mapping", "templates", "trust_templates"})
+    elsewhere = {"formats", "mapping", "templates", "trust_templates", "cohorts", "cohort_rows"}
+    given = settings.report.model_dump(exclude=elsewhere)
     given["title"] = given["title"] or f"What drives {settings.model.name}"
     if given["registry"]:
         given["registry"] = _CREDENTIALS.sub(r"\1***@", given["registry"])

@@ -31,9 +31,11 @@ from limekiln import (
     verdicts,
 )
 from limekiln.bench import Bench, Stopwatch
+from limekiln.cohorts import values as cohorts
 from limekiln.config import LoadedConfig
 from limekiln.data.frame import Frame
 from limekiln.drivers import Inputs, two_methods, two_pools
+from limekiln.drivers.cohorts import model_rows as rows_of_cohorts
 from limekiln.errors import InputError, LimekilnError
 from limekiln.fanout import executor
 from limekiln.models import Model, ModelRef
@@ -111,6 +113,7 @@ def read_inputs(config: LoadedConfig) -> Inputs:
         raw = data.read(settings.data.background, config.folder, as_text=data.text_columns(settings.data))
         background = data.background_of(raw, settings.data, config.folder, like=frame)
     gates.check_names(settings.gates, _known(frame, model, settings))
+    cohorts.check(frame, settings)
     with data.guarded(frame):
         return tried(_discreet(Inputs(frame, background, model, ref, config.folder), ref), settings)
 
@@ -223,6 +226,7 @@ def check(config: LoadedConfig) -> Plan:
     model_rows = own + (settings.perturbations * each + hidden) * (taken if fresh else 1)
     background = None if inputs.background is inputs.frame else len(inputs.background.features)
     model_rows += two_pools.model_rows(settings, rows, background, own)
+    model_rows += rows_of_cohorts(inputs, settings)
     classes = len(inputs.model.classes) if inputs.model.task == "classification" else 1
     model_rows += two_methods.model_rows(settings, taken, inputs.frame.features.shape[1], classes)
     notices = [n.text for n in (*inputs.frame.notices, *inputs.model.notices)]
@@ -381,6 +385,7 @@ def make_manifest(
 def _fingerprint(settings: Settings, inputs: Inputs) -> str:
     """Everything that the stages' results depend on; where they run, what is asked and said of them is left out."""
     facts = settings.model_dump(mode="json", exclude={"cluster", "gates", "report", "output"})
+    facts |= settings.report.model_dump(mode="json", include={"cohorts", "cohort_rows"})
     versions = software.environment(software.PACKAGES_OF_RESULTS)
     data = [inputs.frame.sha256, inputs.background.sha256]
     return checkpoint.fingerprint({"settings": facts, "model": inputs.model.sha256, "data": data, "software": versions})

@@ -12,12 +12,15 @@ import pandas as pd
 
 from limekiln.change import Change
 from limekiln.evidence import (
+    COHORTS,
     Certificate,
+    CohortComparison,
     GateOutcome,
     GateVerdict,
     MethodComparison,
     PoolComparison,
     Proxies,
+    Stratum,
     Trust,
     View,
 )
@@ -29,9 +32,8 @@ ALL_CLASSES: Final = "*"
 """The class name that stands for all classes together, in tables and results."""
 
 TABLES: Final[Mapping[str, tuple[str, ...]]] = {
-    # from rank_low on there is no value where no interval was computed; ci is of the score that ranks; tied numbers the
-    # groups of features that follow each other and cannot be told apart; floor is the ranking score's
-    # noise floor
+    # from rank_low on no value where no interval was computed; ci is of the score that ranks; tied numbers the groups
+    # of features that follow each other and cannot be told apart; floor is the ranking score's noise floor
     "importances": (
         "class", "level", "feature", "value", "rank", "share", "weighted", "positive", "negative", "sign_consistency",
         "support", "pick_importance", "average", "mean_absolute", "rank_low", "rank_high", "ci_low", "ci_high", "tied",
@@ -49,6 +51,7 @@ TABLES: Final[Mapping[str, tuple[str, ...]]] = {
     "failures": ("row", "stage", "error"),
     # a picture is of a picked row, or of a concept (`of`); PNG, in the order shown; no file where there is none
     "pictures": ("kind", "of", "order", "png"),
+    "cohorts": COHORTS,  # no file where none are compared
 }  # fmt: skip
 
 
@@ -116,14 +119,6 @@ class DataFacts(_Stored):
     id: str | None
     sha256: str
     redacted: tuple[RedactedColumn, ...] = ()
-
-
-class Stratum(_Stored):
-    """One stratum of the sample: how many rows it has, how many were taken."""
-
-    name: str
-    rows: int
-    taken: int
 
 
 class SampleFacts(_Stored):
@@ -316,7 +311,8 @@ class Results(_Stored):
 
     `accuracy` is the share of explained rows whose predicted (likeliest) class is the true one; None without labels.
     `pools` is None where perturbed rows were not compared with real ones, `methods` where rows were not explained by a
-    second method. `gates` are in the order of the config, `proxies` what those among them ask for that name a column.
+    second method, `cohorts` where none are compared. `gates` are in the order of the config, `proxies` what those among
+    them ask for that name a column.
     """
 
     schema_number: int = SCHEMA
@@ -332,6 +328,7 @@ class Results(_Stored):
     notices: tuple[Notice, ...]
     pools: PoolComparison | None = None
     methods: MethodComparison | None = None
+    cohorts: CohortComparison | None = None
     gates: tuple[GateOutcome, ...] = ()
     proxies: tuple[Proxies, ...] = ()
 

@@ -16,9 +16,10 @@ from limekiln.aggregate.folds import FOLDS
 from limekiln.bench import Bench
 from limekiln.certainty import Asked
 from limekiln.data.frame import Frame
-from limekiln.drivers import Driver, Inputs, Known, OneRow, Told, driver
+from limekiln.drivers import Driver, Inputs, Known, OneRow, Told, driver, labelled
+from limekiln.drivers.cohorts import CohortRun
 from limekiln.errors import InputError, RunError
-from limekiln.evidence import MethodComparison, PoolComparison
+from limekiln.evidence import CohortComparison, MethodComparison, PoolComparison
 from limekiln.models import Model
 from limekiln.notices import of_noise, of_pools, of_run
 from limekiln.record import Counts, DataFacts, MethodFacts, ModelFacts, Notice, RedactedColumn, Results
@@ -48,10 +49,12 @@ class Comparisons:
     Attributes:
         pools: perturbed and real rows.
         methods: the run's own method and a second one.
+        cohorts: rows by the values of columns; with the table `cohorts`.
     """
 
     pools: Callable[[], PoolComparison | Notice] | None
     methods: Callable[[], MethodComparison | Notice] | None
+    cohorts: Callable[[], tuple[CohortComparison, pd.DataFrame]] | None
 
 
 def fire(inputs: Inputs, settings: Settings, bench: Bench) -> Fired:
@@ -152,7 +155,12 @@ def _fire(
     tables = summary.tables(explained, ranked, picks, failures, inputs.frame.names)
     pictures = summary.pictures(explained, shown, told.concepts)
     fired = Fired(results, tables if pictures.empty else {**tables, "pictures": pictures}, explained)
-    return fired, Comparisons(partial(told.compare, known) if told.compare else None, told.second)
+    cohorts = CohortRun(inputs, settings, bench, told, chosen.rows) if settings.report.cohorts else None
+    return fired, Comparisons(
+        pools=partial(told.compare, known) if told.compare else None,
+        methods=told.second,
+        cohorts=partial(cohorts.compare, known) if cohorts else None,
+    )
 
 
 def _compared(fired: Fired, comparisons: Comparisons, bench: Bench) -> Fired:
@@ -161,15 +169,18 @@ def _compared(fired: Fired, comparisons: Comparisons, bench: Bench) -> Fired:
         "pools": comparisons.pools() if comparisons.pools else None,
         "methods": comparisons.methods() if comparisons.methods else None,
     }
+    cohorts, table = comparisons.cohorts() if comparisons.cohorts else (None, None)
     results, pools = fired.results, found["pools"]
     first = of_pools(pools, regression=results.model.task == "regression") if isinstance(pools, PoolComparison) else []
     last = [f for f in found.values() if isinstance(f, Notice)]
     updates = {
         **{part: None if isinstance(f, Notice) else f for part, f in found.items()},
+        "cohorts": cohorts,
         "notices": (*first, *results.notices, *last),
         "counts": results.counts.model_copy(update={"model_rows": bench.model_rows}),
     }
-    return replace(fired, results=results.model_copy(update=updates))
+    tables = fired.tables if table is None else {**fired.tables, "cohorts": table}
+    return replace(fired, results=results.model_copy(update=updates), tables=tables)
 
 
 def one_row(inputs: Inputs, settings: Settings, position: int, bench: Bench) -> tuple[Array, OneRow]:
@@ -222,15 +233,10 @@ def _choose_rows(
 
 def _explain(way: Driver, model: Model, rows: Index, predicted: Array) -> Told:
     """Explains each row for its likeliest class, or for each of the values that the model gives."""
-    usable = np.isfinite(predicted).all(axis=1)
-    if not usable.any():
+    rows, predicted, labels = labelled(model, rows, predicted)
+    if not len(rows):
         raise RunError("no row could be explained: the model refused all of them")
-    rows, predicted = rows[usable], predicted[usable]
-    if model.task == "classification":
-        return way.explain(rows, predicted, np.argmax(predicted, axis=1).astype(np.int64))
-    n = len(model.classes)
-    labels = np.tile(np.arange(n), len(rows))
-    return way.explain(np.repeat(rows, n), np.repeat(predicted, n, axis=0), labels)
+    return way.explain(rows, predicted, labels)
 
 
 def _asked(settings: Settings, explained: float, look: int) -> Asked:

@@ -36,8 +36,8 @@ GATES_FOR_CI: Final = "gates.junit.xml"
 EVALUATIONS: Final = "evaluations"
 REASONS: Final = "reasons"
 CHANGES: Final = "changes"
-PICTURES: Final = "pictures"
-"""The one table that a run may lack."""
+OPTIONAL: Final = frozenset({"pictures", "cohorts"})
+"""The tables that a run may lack."""
 CSV_TWINS: Final = ("importances", "picks")
 
 _LONGEST: Final = 91  # and a hyphen and eight digits of a hash: 100 bytes
@@ -137,7 +137,7 @@ def read(folder: Path) -> RunRecord:
     manifest = _read_document(folder / MANIFEST, Manifest)
     tables = {}
     for name in TABLES:
-        if name == PICTURES and not (folder / f"{name}.parquet").exists():
+        if name in OPTIONAL and not (folder / f"{name}.parquet").exists():
             continue
         try:
             tables[name] = pq.read_table(folder / f"{name}.parquet").to_pandas()

@@ -9,7 +9,7 @@ import pandas as pd
 
 from limekiln import importances, matrix, representatives, trust, views
 from limekiln.domains.tabular.space import Space
-from limekiln.evidence import Certificate, OpenPair
+from limekiln.evidence import Certificate, OpenPair, Stratum
 from limekiln.importances import Ranked
 from limekiln.record import (
     ALL_CLASSES,
@@ -25,7 +25,6 @@ from limekiln.record import (
     SampleFacts,
     Score,
     Series,
-    Stratum,
 )
 from limekiln.representatives import Representatives
 from limekiln.sample import Sample

@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from limekiln.evidence import AssociatedFeature, Proxies
+from limekiln.evidence import AssociatedFeature, Proxies, Stratum
 from limekiln.gates import Evidence
-from limekiln.record import TABLES, Counts, RunRecord, SampleFacts, Stratum
+from limekiln.record import TABLES, Counts, RunRecord, SampleFacts
 from report import sample_record as sample
 
 Interval = tuple[float, float, float]

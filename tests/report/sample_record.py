@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from limekiln.evidence import Stratum
 from limekiln.governance import Clause, GovernanceMapping, MappingSource, Regime, ReportFacts, Signed
 from limekiln.record import (
     ALL_CLASSES,
@@ -26,7 +27,6 @@ from limekiln.record import (
     RunRecord,
     SampleFacts,
     Score,
-    Stratum,
 )
 
 CREATED = "2026-11-22T14:05:09+00:00"

@@ -9,13 +9,13 @@ import numpy as np
 from limekiln.bench import Bench
 from limekiln.drivers.parts import PartsDriver, kind_of
 from limekiln.drivers.tables import TableDriver
-from limekiln.drivers.told import Driver, Inputs, Known, OneRow, Told
+from limekiln.drivers.told import Driver, Inputs, Known, OneRow, Told, labelled
 from limekiln.errors import InputError, InstanceError
 from limekiln.local.parts import together
 from limekiln.settings import Settings
 from limekiln.values import Instances
 
-__all__ = ["Driver", "Inputs", "Known", "OneRow", "Told", "driver", "trial"]
+__all__ = ["Driver", "Inputs", "Known", "OneRow", "Told", "driver", "labelled", "trial"]
 
 
 def driver(inputs: Inputs, settings: Settings, bench: Bench) -> Driver:

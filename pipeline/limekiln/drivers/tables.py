@@ -2,19 +2,22 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import numpy as np
 
 from limekiln import matrix, sample, shapley, summary
+from limekiln.aggregate import folds
 from limekiln.aggregate.floor import ProbeTally
 from limekiln.bench import Bench
+from limekiln.cohorts import values as cohorts
 from limekiln.domains.tabular import data_pool
 from limekiln.domains.tabular import space as spaces
 from limekiln.domains.tabular.pool import Pool
 from limekiln.domains.tabular.space import Space
 from limekiln.drivers import redacted, two_methods
-from limekiln.drivers.told import Inputs, OneRow, Told
+from limekiln.drivers.told import Further, Inputs, Known, OneRow, Told, labelled
 from limekiln.drivers.two_methods import TwoMethods
 from limekiln.drivers.two_pools import TwoPools
 from limekiln.errors import InputError, InstanceError, RefusedError, RunError
@@ -74,9 +77,12 @@ class TableDriver:
 
     def predict(self, rows: Index) -> tuple[Array, list[Failure]]:
         """The model's outputs for rows of the data (n, C), NaN where a row failed, and the failures."""
+        return self._predict("predict", rows)
+
+    def _predict(self, stage: str, rows: Index) -> tuple[Array, list[Failure]]:
         pieces = [rows[s : s + ROWS_A_PREDICTION] for s in range(0, len(rows), ROWS_A_PREDICTION)]
         frames = [self.inputs.frame.features.iloc[p] for p in pieces]
-        outcomes = self.bench.map("predict", predict_batch, self.inputs.ref, frames)
+        outcomes = self.bench.map(stage, predict_batch, self.inputs.ref, frames)
         self.bench.model_rows += len(rows)
         failures = [
             Failure(int(piece[i]), "predict", error)
@@ -101,6 +107,8 @@ class TableDriver:
             probes=_sum([o.probes for o in outcomes if o.probes is not None]),
             compare=self._pools(batch, pool).compare if self.settings.explain.compare_pools else None,
             second=self._second(batch, local),
+            cohorts=folds.joined(tallied) if (tallied := [o.cohorts for o in outcomes if o.cohorts]) else None,
+            further=None if pool is None else partial(self._further, pool),
             width=self._local().width,
             features=summary.feature_facts(self.space, self.inputs.frame.features),
         )
@@ -119,6 +127,25 @@ class TableDriver:
                 outcomes = self.bench.map(f"{self.stage}explain", explain_pooled, job, split(batch, _POOLED_BATCH))
                 return outcomes, job.pool, refused
             return self.bench.map(f"{self.stage}explain", explain_fresh, job, split(batch, _FRESH_BATCH)), None, refused
+
+    def _further(self, pool: Pool, rows: Index, known: Known, numbers: Index) -> Further | None:
+        """Explains rows beyond the sample from its pool, for cohorts by number; see `Told`."""
+        there = np.isin(rows, known.rows).all()  # a sample by predicted classes leaves none to be asked for
+        order = np.argsort(known.rows)
+        predicted = (
+            known.predicted[order[np.searchsorted(known.rows[order], rows)]]
+            if there
+            else self._predict("cohorts predict", rows)[0]
+        )
+        rows, predicted, labels = labelled(self.inputs.model, rows, predicted)
+        if not len(rows):
+            return None
+        batches = split(self._rows(rows, predicted, labels), _POOLED_BATCH)
+        outcomes = self.bench.map("cohorts explain", explain_pooled, PooledJob(self._local(), pool, numbers), batches)
+        return Further(
+            explanations=matrix.of_table(self.space, concatenate([o.explanations for o in outcomes])),
+            cohorts=folds.joined([o.cohorts for o in outcomes if o.cohorts is not None]),
+        )
 
     def _pools(self, batch: Rows, pool: Pool | None) -> TwoPools:
         return TwoPools(self.inputs, self.settings, self.bench, self._local(), batch, pool)
@@ -227,7 +254,9 @@ class TableDriver:
                     f"the model refused {refused:,} of {n:,} {what}, more than explain.max_failed_fraction allows "
                     f"({allowed:g}); the first reason: {reason}.{hint}"
                 )
-            return PooledJob(local, join_pool(self.space, parts)), refused
+            compared = () if self.stage else cohorts.of_frame(self.inputs.frame, self.settings)
+            pool = join_pool(self.space, parts)
+            return PooledJob(local, pool, cohorts.numbered(compared)) if compared else PooledJob(local, pool), refused
 
 
 def _probed(batch: Rows) -> Index:

@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+
 from limekiln.aggregate.floor import ProbeTally
-from limekiln.aggregate.folds import FoldTally
+from limekiln.aggregate.folds import FoldTally, GroupTally
 from limekiln.data.frame import Frame
 from limekiln.evidence import MethodComparison, PoolComparison
 from limekiln.models import Model
@@ -36,6 +38,14 @@ class Known:
 
 
 @dataclass(frozen=True)
+class Further:
+    """Rows explained beyond the sample, as the sample's are; `cohorts` are their tallies by cohort and class."""
+
+    explanations: Explanations
+    cohorts: GroupTally | None
+
+
+@dataclass(frozen=True)
 class Told:
     """What a driver found.
 
@@ -55,6 +65,9 @@ class Told:
         probes: tallies of probes beside the features of some rows; None where there are none.
         compare: whether perturbed rows show what real ones get, or why that is not known; None where nobody asks.
         second: explains rows by a second method and compares the two, or says why not; None where nobody asks.
+        cohorts: tallies of the explanations by cohort and class; None where rows share no perturbations.
+        further: explains further rows, for cohorts by number (rows of the data, K), and asks the model for those that
+            are not known; gives None where it refuses all. None where that would take perturbations of their own.
     """
 
     vocabulary: Vocabulary
@@ -73,6 +86,8 @@ class Told:
     probes: ProbeTally | None = None
     compare: Callable[[Known], PoolComparison | Notice] | None = None
     second: Callable[[], MethodComparison | Notice] | None = None
+    cohorts: GroupTally | None = None
+    further: Callable[[Index, Known, Index], Further | None] | None = None
 
 
 @dataclass(frozen=True)
@@ -110,3 +125,16 @@ class Driver(Protocol):
     def one_row(self, position: int, predicted: Array) -> OneRow:
         """Explains one row for every output. Raises RunError where that fails."""
         ...
+
+
+def labelled(model: Model, rows: Index, predicted: Array) -> tuple[Index, Array, Index]:
+    """Rows that have predictions, with these and what each is explained for.
+
+    That is its likeliest class, or each of the values that the model gives: then a row stands several times.
+    """
+    usable = np.isfinite(predicted).all(axis=1)
+    rows, predicted = rows[usable], predicted[usable]
+    if model.task == "classification":
+        return rows, predicted, np.argmax(predicted, axis=1).astype(np.int64)
+    n = len(model.classes)
+    return np.repeat(rows, n), np.repeat(predicted, n, axis=0), np.tile(np.arange(n), len(rows))

@@ -1,6 +1,6 @@
 """A batch of rows to local explanations: the functions that the fan-out calls, over values it can send."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,7 @@ import pandas as pd
 from limekiln import stability, surrogate
 from limekiln.aggregate import floor, folds
 from limekiln.aggregate.floor import ProbeTally
-from limekiln.aggregate.folds import FOLDS, FoldTally
+from limekiln.aggregate.folds import FOLDS, FoldTally, GroupTally
 from limekiln.domains.tabular import pool as pools
 from limekiln.domains.tabular import probes
 from limekiln.domains.tabular import space as spaces
@@ -63,10 +63,16 @@ class Local:
 
 @dataclass(frozen=True)
 class PooledJob:
-    """What every batch needs when all rows share one pool; no model."""
+    """What every batch needs when all rows share one pool; no model.
+
+    Attributes:
+        cohorts: (rows of the data, K) the numbers of the cohorts that each row counts for, below 0 for none; without
+            rows where nobody compares cohorts.
+    """
 
     local: Local
     pool: Pool
+    cohorts: Index = field(default_factory=lambda: np.empty((0, 0), dtype=np.int64))
 
 
 @dataclass(frozen=True)
@@ -113,7 +119,8 @@ class Batch:
     """The outcome of a batch: explanations, failures, and how many rows the model was asked for and refused.
 
     `folds` tallies the explanations as folds of the perturbations are left out, `probes` those of probed rows; None
-    where the method has no probes.
+    where the method has no probes. `cohorts` tallies them by cohort and class (`cohort_groups`); None where nobody
+    compares cohorts.
     """
 
     explanations: LocalExplanations
@@ -122,6 +129,7 @@ class Batch:
     model_rows: int
     refused: int = 0
     probes: ProbeTally | None = None
+    cohorts: GroupTally | None = None
 
 
 @dataclass(frozen=True)
@@ -179,7 +187,17 @@ def explain_pooled(job: PooledJob, batch: Rows) -> Batch:
         raw = _raw(job.local, job.pool, batch, alike[0], int(batch.labels[alike[0]]))
         for i in alike:
             fits[i] = _fits(job.local, job.pool, take(batch, np.array([i])), raw)
-    return _batch(batch, [f for f in fits if f is not None], (), 0, 0)
+    done = [f for f in fits if f is not None]
+    found = _batch(batch, done, (), 0, 0)
+    if not len(job.cohorts):
+        return found
+    groups = cohort_groups(job.cohorts[batch.rows], batch.labels[:, None], batch.predicted.shape[1])
+    return replace(found, cohorts=folds.by_group(np.array([f.without for f in done]), groups))
+
+
+def cohort_groups(cohorts: Index, labels: Index, n_classes: int) -> Index:
+    """The number of each cohort's share of a class; below 0 where there is no cohort. Arguments broadcast."""
+    return np.where(cohorts < 0, -1, cohorts * n_classes + labels)
 
 
 def pooled_weights(job: PooledJob, batch: Rows) -> Array:

@@ -9,6 +9,7 @@ from limekiln.report.voice import voice
 
 NOT_COMPARED: Final = "methods_not_compared"
 
+_COHORTS: Final = "cohorts"
 _TWO_METHODS: Final = "two-methods"
 _CHANGE: Final = "change"
 _MAPPING: Final = "mapping"
@@ -19,6 +20,7 @@ _TITLES: Final = {
     "heat": "Features × classes",
     "picks": "Representative rows",
     "reliability": "Reliability",
+    _COHORTS: "Cohorts",
     _TWO_METHODS: "Two methods",
     _CHANGE: "Change since the last run",
     "method": "Method and parameters",
@@ -44,14 +46,19 @@ class Section:
 def numbered(results: Results, *, mapped: bool = False, changed: bool = False) -> tuple[Section, ...]:
     """The sections that the report of a run has, page one first.
 
-    Two methods only where they were asked for, the mapping where there is one: `mapped`; the change where there was a
-    run before this one: `changed`.
+    Cohorts and two methods only where they were asked for, the mapping where there is one: `mapped`; the change where
+    there was a run before this one: `changed`.
     """
     says = voice(results)
     titles = _TITLES | {"heat": heat.heading(says), "picks": f"Representative {says.row.many}"}
     if says.regression:
         titles["importances"] = "What each value rests on" if says.several else "What the predictions rest on"
-    optional = {_TWO_METHODS: two_methods(results), _CHANGE: changed, _MAPPING: mapped}
+    optional = {
+        _COHORTS: results.cohorts is not None,
+        _TWO_METHODS: two_methods(results),
+        _CHANGE: changed,
+        _MAPPING: mapped,
+    }
     kept = [(anchor, title) for anchor, title in titles.items() if optional.get(anchor, True)]
     return tuple(Section(i, anchor, title) for i, (anchor, title) in enumerate(kept, start=1))
 

@@ -6,6 +6,7 @@ from limekiln.record import RunRecord
 from limekiln.report import (
     change,
     clauses,
+    cohorts,
     cover,
     gates,
     identity,
@@ -20,6 +21,7 @@ from limekiln.report import (
 from limekiln.report import sections as every_section
 from limekiln.report.change import ChangeView
 from limekiln.report.clauses import Clauses
+from limekiln.report.cohorts import CohortsView
 from limekiln.report.cover import Cover
 from limekiln.report.gates import GateList
 from limekiln.report.identity import Identity
@@ -58,6 +60,7 @@ class ReportView:
     picks: Picks
     gates: GateList
     reliability: Reliability
+    cohorts: CohortsView | None
     two_methods: TwoMethods | None
     change: ChangeView | None
     method: Method
@@ -100,6 +103,7 @@ def build(record: RunRecord) -> ReportView:
         picks=picks.build(record),
         gates=gates.in_full(record.results),
         reliability=reliability.build(record),
+        cohorts=cohorts.build(record.results, says),
         two_methods=two_methods.build(record.results, says),
         change=change.build(record, says),
         method=method.build(record),

@@ -86,6 +86,18 @@ class ReportSettings(Section):
         "limekiln's own, \"none\" to leave the section out, or null for limekiln's own "
         "(SR 26-2, EU AI Act Annex IV, NIST AI RMF MEASURE 2.9, ISO/IEC 42001).",
     )
+    cohorts: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(max_length=20)] = Field(
+        default=(),
+        description="Columns, of the model or beside it, each of whose values (of numbers, quarters) is a cohort: the "
+        "report compares its importances with those of all other rows.",
+    )
+    cohort_rows: int = Field(
+        default=200,
+        ge=0,
+        le=100_000,
+        description="Rows of a cohort that are explained; where the sample has fewer, and all rows share a pool, "
+        "rows are added for the cohort alone.",
+    )
     max_pages: int = Field(
         default=60,
         ge=10,
@@ -107,6 +119,8 @@ def contradictions(report: ReportSettings) -> Iterator[tuple[str, str]]:
     """Keys of the section that are right one by one and wrong together."""
     for name in repeated(report.formats):
         yield "report.formats", f'"{name}" stands twice'
+    for name in repeated(report.cohorts):
+        yield "report.cohorts", f'"{name}" stands twice'
     if report.templates is not None and not report.trust_templates:
         yield (
             "report.templates",
