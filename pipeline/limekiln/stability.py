@@ -5,7 +5,6 @@ authors' package compares the first K names whatever was selected, so its indice
 each repeat holds.
 """
 
-from itertools import combinations
 from typing import Final
 
 import numpy as np
@@ -17,40 +16,46 @@ MOST: Final = 5
 _Z: Final = 1.959963984540054
 
 
-def variables(coef: Array) -> float:
+def variables(coef: Array) -> Array:
     """VSI: mean over pairs of repeats of the share of their K heaviest features that they have in common.
 
     Args:
-        coef: (R, d) weights of R repeats.
+        coef: (…, R, d) weights of R repeats.
 
     Returns:
-        From 0 to 1; 1 where no repeat has any weight.
+        (…,) from 0 to 1; 1 where no repeat has any weight.
     """
-    K = max(1, min(MOST, coef.shape[1] // 2))
-    top = []
-    for weights in np.abs(coef):
-        order = np.argsort(-weights, kind="stable")[:K]
-        top.append({int(j) for j in order if weights[j] > 0})
-    sizes = [max(len(a), len(b)) for a, b in combinations(top, 2)]
-    common = [len(a & b) for a, b in combinations(top, 2)]
-    return float(np.mean([c / s if s else 1.0 for c, s in zip(common, sizes, strict=True)]))
+    size = np.abs(coef)
+    K = max(1, min(MOST, coef.shape[-1] // 2))
+    top = np.zeros(coef.shape, dtype=bool)
+    np.put_along_axis(top, np.argsort(-size, axis=-1, kind="stable")[..., :K], values=True, axis=-1)
+    top &= size > 0
+    first, second = np.triu_indices(coef.shape[-2], 1)
+    common = (top[..., first, :] & top[..., second, :]).sum(axis=-1)
+    sizes = top.sum(axis=-1)
+    most = np.maximum(sizes[..., first], sizes[..., second])
+    found: Array = np.where(most > 0, common / np.maximum(most, 1), 1.0).mean(axis=-1)
+    return found
 
 
-def coefficients(coef: Array, error: Array) -> float:
+def coefficients(coef: Array, error: Array) -> Array:
     """CSI: over features, mean share of pairs of repeats whose 95 % confidence intervals of the weight overlap.
 
     A feature counts in the pairs where both repeats use it.
 
     Args:
-        coef: (R, d) weights of R repeats.
-        error: (R, d) their standard errors.
+        coef: (…, R, d) weights of R repeats.
+        error: (…, R, d) their standard errors.
 
     Returns:
-        From 0 to 1; 1 where no feature is used twice.
+        (…,) from 0 to 1; 1 where no feature is used twice.
     """
-    first, second = np.triu_indices(len(coef), 1)
-    both = (coef[first] != 0) & (coef[second] != 0)
-    overlap = np.abs(coef[first] - coef[second]) <= _Z * (error[first] + error[second])
-    pairs = both.sum(axis=0)
-    shares = (overlap & both).sum(axis=0)[pairs > 0] / pairs[pairs > 0]
-    return float(shares.mean()) if len(shares) else 1.0
+    first, second = np.triu_indices(coef.shape[-2], 1)
+    used, reach = coef != 0, _Z * error
+    both = used[..., first, :] & used[..., second, :]
+    apart = np.abs(coef[..., first, :] - coef[..., second, :]) > reach[..., first, :] + reach[..., second, :]
+    pairs = both.sum(axis=-2)
+    shares = (both & ~apart).sum(axis=-2) / np.maximum(pairs, 1)
+    features = (pairs > 0).sum(axis=-1)
+    found: Array = np.where(features > 0, shares.sum(axis=-1) / np.maximum(features, 1), 1.0)
+    return found

@@ -20,7 +20,8 @@ RIDGE: Final = 1.0
 
 _SCREENING_RIDGE: Final = 0.01
 _AUTO_FORWARD_UP_TO: Final = 6
-_NO_VARIANCE: Final = 1e-12
+NO_VARIANCE: Final = 1e-12
+"""Share of a column's squares below which its variance is rounding."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def centre(raw: Array, n_features: int) -> Moments:
     mean = raw[:, 0, 1:] / weight[:, None]
     centred = raw[:, 1:, 1:] - weight[:, None, None] * mean[:, :, None] * mean[:, None, :]
     raw_square = np.einsum("bii->bi", raw)[:, 1:]
-    constant = np.einsum("bii->bi", centred) <= _NO_VARIANCE * raw_square
+    constant = np.einsum("bii->bi", centred) <= NO_VARIANCE * raw_square
     # subtraction leaves rounding where the truth is 0; a constant column's weight must be exactly 0
     centred = np.where(constant[:, :, None] | constant[:, None, :], 0.0, centred)
     return Moments(
@@ -117,18 +118,33 @@ def fit(m: Moments, mask: Mask | None = None, ridge: float = RIDGE) -> Surrogate
         mask: (B, C, d) from `select`; None for all features.
         ridge: α, not scaled by the weights' sum.
     """
-    d = m.z_mean.shape[1]
-    penalty = ridge * np.eye(d)
     if mask is None:
-        coef = np.swapaxes(np.linalg.solve(m.gram + penalty, m.cross), 1, 2)
+        coef = np.swapaxes(np.linalg.solve(m.gram + ridge * np.eye(m.z_mean.shape[1]), m.cross), 1, 2)
     else:
-        chosen = m.gram[:, None] * (mask[..., :, None] & mask[..., None, :])
-        target = np.swapaxes(m.cross, 1, 2) * mask
-        coef = np.where(mask, np.linalg.solve(chosen + penalty, target[..., None])[..., 0], 0.0)
-    explained = 2 * np.einsum("bcd,bdc->bc", coef, m.cross) - np.einsum("bcd,bde,bce->bc", coef, m.gram, coef)
+        coef = _fit_chosen(m, mask, ridge)
+    return Surrogate(coef, m.y_mean - np.einsum("bcd,bd->bc", coef, m.z_mean), _r2(m, coef))
+
+
+def _fit_chosen(m: Moments, mask: Mask, ridge: float) -> Array:
+    """Coefficients (B, C, d) from the chosen features' own equations; short masks are filled up with empty ones."""
+    k = max(1, int(mask.sum(axis=2).max()))
+    places = np.argsort(~mask, axis=2, kind="stable")[..., :k]
+    chosen = np.take_along_axis(mask, places, axis=2)
+    which = np.arange(len(mask))[:, None, None, None]
+    gram = m.gram[which, places[..., :, None], places[..., None, :]]
+    gram = np.where(chosen[..., :, None] & chosen[..., None, :], gram, 0.0)
+    target = np.where(chosen, np.take_along_axis(np.swapaxes(m.cross, 1, 2), places, axis=2), 0.0)
+    found = np.linalg.solve(gram + ridge * np.eye(k), target[..., None])[..., 0]
+    coef = np.zeros(mask.shape)
+    np.put_along_axis(coef, places, np.where(chosen, found, 0.0), axis=2)
+    return coef
+
+
+def _r2(m: Moments, coef: Array) -> Array:
+    fitted = (coef @ m.gram * coef).sum(axis=2)
+    explained = 2 * np.einsum("bcd,bdc->bc", coef, m.cross) - fitted
     varies = m.y_square > 0
-    r2 = np.where(varies, explained / np.where(varies, m.y_square, 1.0), np.nan)
-    return Surrogate(coef, m.y_mean - np.einsum("bcd,bd->bc", coef, m.z_mean), r2)
+    return np.where(varies, explained / np.where(varies, m.y_square, 1.0), np.nan)
 
 
 @dataclass(frozen=True)
@@ -185,11 +201,17 @@ def standard_errors(m: Moments, fitted: Surrogate, ridge: float = RIDGE) -> Arra
     (arXiv:2001.11757).
     """
     d = m.z_mean.shape[1]
-    A = np.linalg.inv(m.gram + ridge * np.eye(d))
-    spread = (A @ m.gram * A).sum(axis=2)  # A is symmetric
+    spread = ridge_spread(m.gram, ridge)
     residual = np.where(m.y_square > 0, (1 - np.nan_to_num(fitted.r2)) * m.y_square, 0.0)
     variance = residual / np.maximum(m.weight - d - 1, 1.0)[:, None]
     return np.where(fitted.coef != 0, np.sqrt(np.maximum(variance[:, :, None] * spread[:, None, :], 0.0)), 0.0)
+
+
+def ridge_spread(gram: Array, ridge: float = RIDGE) -> Array:
+    """diag(AGA) for A = (G + αI)⁻¹, of G (…, d, d): a ridge coefficient's variance in units of the residual's."""
+    A = np.linalg.inv(gram + ridge * np.eye(gram.shape[-1]))
+    spread: Array = np.einsum("...ii->...i", A) - ridge * np.square(A).sum(axis=-1)  # AGA = A − αA²
+    return np.maximum(spread, 0.0)
 
 
 def _resolved(method: Selection, k: int) -> Selection:
@@ -201,25 +223,29 @@ def _resolved(method: Selection, k: int) -> Selection:
 def _forward_selection(m: Moments, k: int) -> Mask:
     """K times adds the feature that raises the unpenalised fit's weighted R² most; ties to the first.
 
-    The gain of feature j is r_j²/S_jj with the residual correlation r and the Schur complement S, both
-    updated by one elimination step, so a step costs O(d²) and no refit.
+    The gain of feature j is r_j²/S_jj with the residual correlation r and the Schur complement S. Of S it takes but the
+    diagonal and the chosen columns, which a pivoted Cholesky factorisation gives: O(dk²) for k steps, and no refit.
     """
     B, d, C = m.cross.shape
-    schur = np.repeat(m.gram, C, axis=0)
+    which, every = np.repeat(np.arange(B), C), np.arange(B * C)
     residual = np.swapaxes(m.cross, 1, 2).reshape(B * C, d).copy()
-    scale = np.maximum(np.einsum("bii->bi", schur), np.finfo(float).tiny)
+    diagonal = np.repeat(np.einsum("bii->bi", m.gram), C, axis=0)
+    least = NO_VARIANCE * np.maximum(diagonal, np.finfo(float).tiny)
     used = np.zeros((B * C, d), dtype=bool)
-    every = np.arange(B * C)
-    for _ in range(k):
-        diagonal = np.einsum("bii->bi", schur)
-        free = diagonal > _NO_VARIANCE * scale
+    factor = np.zeros((k, B * C, d))
+    for step in range(k):
+        free = diagonal > least
         gain = np.where(free, residual**2 / np.where(free, diagonal, 1.0), 0.0)
         best = np.argmax(np.where(used, -1.0, gain), axis=1)
         used[every, best] = True
-        pivot = np.where(free[every, best], diagonal[every, best], np.inf)
-        column = schur[every, :, best]
-        residual -= column * (residual[every, best] / pivot)[:, None]
-        schur = schur - column[:, :, None] * (column / pivot[:, None])[:, None, :]
+        root = np.where(free[every, best], np.sqrt(np.maximum(diagonal[every, best], 0.0)), np.inf)
+        column = m.gram[which, best].copy()  # symmetric: a row is a column
+        for before in factor[:step]:
+            column -= before * before[every, best][:, None]
+        column /= root[:, None]
+        factor[step] = column
+        residual -= column * (residual[every, best] / root)[:, None]
+        diagonal -= column**2
     return used.reshape(B, C, d)
 
 

@@ -190,7 +190,9 @@ def steadiness(again: Repeats, label: int) -> tuple[float, float]:
     """
     without, quarters = again.without[:, label], again.quarters[:, label]
     error = 2 * np.sqrt((FOLDS - 1) * without.var(axis=0))
-    return stability.variables(quarters), stability.coefficients(quarters, np.broadcast_to(error, quarters.shape))
+    return float(stability.variables(quarters)), float(
+        stability.coefficients(quarters, np.broadcast_to(error, quarters.shape))
+    )
 
 
 def _values(job: ShapleyJob, frame: pd.DataFrame) -> _Values:

@@ -1,11 +1,13 @@
 """A batch of rows to local explanations: the functions that the fan-out calls, over values it can send."""
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields, replace
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 
-from limekiln import stability, surrogate
+from limekiln import surrogate
 from limekiln.aggregate import floor, folds
 from limekiln.aggregate.floor import ProbeTally
 from limekiln.aggregate.folds import FOLDS, FoldTally, GroupTally
@@ -14,6 +16,8 @@ from limekiln.domains.tabular import probes
 from limekiln.domains.tabular import space as spaces
 from limekiln.domains.tabular.pool import Pool
 from limekiln.domains.tabular.space import Perturbed, Space
+from limekiln.local import fits
+from limekiln.local.fits import Block, Fits
 from limekiln.surrogate import Moments, Selection, Surrogate
 from limekiln.values import Array, Codes, Failure, Index, LocalExplanations, Outputs, Predictor, batches
 
@@ -21,8 +25,6 @@ POOL_PART = 4096
 """Perturbed rows drawn and predicted at once; a constant, since a model's last bits may depend on it."""
 
 _ALL = slice(None)
-_REPEATS = 4
-"""Quarters of the perturbations, as repeats of the same explanation."""
 
 
 @dataclass(frozen=True)
@@ -133,21 +135,12 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class _Fits:
-    """One row's surrogates: weights (d,), and those without each fold (G, d) and from each half alone (2, d).
+class _Found:
+    """What became of a block: surrogates, and the weights (R, d) of probes by the rows' places."""
 
-    `probes` are the weights (R, d) of each feature's probes; None where the row has none.
-    """
-
-    weights: Array
-    intercept: float
-    at_row: float
-    r2: float
-    without: Array
-    halves: Array
-    vsi: float
-    csi: float
-    probes: Array | None
+    places: Index
+    fits: Fits
+    probes: dict[int, Array]
 
 
 def predict_batch(model: Predictor, frame: pd.DataFrame) -> Outputs:
@@ -182,17 +175,12 @@ def split(batch: Rows, size: int) -> list[Rows]:
 
 def explain_pooled(job: PooledJob, batch: Rows) -> Batch:
     """Explains rows from the shared pool. Rows with equal codes share their moments over the pool."""
-    fits: list[_Fits | None] = [None] * len(batch.rows)
-    for alike in _alike(job.local.space, batch):
-        raw = _raw(job.local, job.pool, batch, alike[0], int(batch.labels[alike[0]]))
-        for i in alike:
-            fits[i] = _fits(job.local, job.pool, take(batch, np.array([i])), raw)
-    done = [f for f in fits if f is not None]
-    found = _batch(batch, done, (), 0, 0)
+    found = _joined(list(_explained(job.local, job.pool, batch)), batch.codes.shape[1])
+    explained = _batch(batch, found, (), 0, 0)
     if not len(job.cohorts):
-        return found
+        return explained
     groups = cohort_groups(job.cohorts[batch.rows], batch.labels[:, None], batch.predicted.shape[1])
-    return replace(found, cohorts=folds.by_group(np.array([f.without for f in done]), groups))
+    return replace(explained, cohorts=folds.by_group(found.fits.without, groups))
 
 
 def cohort_groups(cohorts: Index, labels: Index, n_classes: int) -> Index:
@@ -202,34 +190,31 @@ def cohort_groups(cohorts: Index, labels: Index, n_classes: int) -> Index:
 
 def pooled_weights(job: PooledJob, batch: Rows) -> Array:
     """The weights (n, d) that `explain_pooled` gives, up to their last bits, without what tells how sure they are."""
-    raw = np.stack([_raw(job.local, job.pool, batch, i, int(c)).sum(axis=0) for i, c in enumerate(batch.labels)])
-    own = _own(job.local, batch, raw)
-    predicted = np.take_along_axis(batch.predicted, batch.labels[:, None], axis=1)
-    return _fit(job.local, raw, own, predicted - job.pool.offset[batch.labels][:, None]).coef[:, 0]
+    found = np.empty(batch.numbers.shape)
+    for b in _blocks(job.local, job.pool, batch):
+        found[b.places] = fits.weights(b, job.local.selection, job.local.features)
+    return found
 
 
 def explain_fresh(job: FreshJob, batch: Rows) -> Batch:
     """Explains each row from perturbations of its own, seeded by the run's seed and the row's key."""
-    kept, fits, failures, refused, drawn = [], [], [], 0, 0
-    own: Pool | None = None
-    for i, row in enumerate(batch.rows):
-        if i == 0 or row != batch.rows[i - 1]:  # a row that is explained for several outputs is asked for once
-            part = _row_part(job, int(batch.keys[i]))
-            drawn += 1
-            refused += part.failed
-            lost = not len(part.outputs) or part.failed > job.max_refused * job.perturbations
-            own = None if lost else join_pool(job.local.space, [part])
-            if lost:
-                reason = f"the model refused {part.failed:,} of {job.perturbations:,} perturbed rows: {part.error}"
-                failures.append(Failure(int(row), "perturb", reason))
-        if own is None:
+    found: list[_Found] = []
+    failures, refused, drawn = [], 0, 0
+    every = np.arange(len(batch.rows))
+    for places in (every[s] for s in batches(batch.rows, 1)):  # a row explained for several outputs is asked for once
+        part = _row_part(job, int(batch.keys[places[0]]))
+        drawn += 1
+        refused += part.failed
+        if not len(part.outputs) or part.failed > job.max_refused * job.perturbations:
+            reason = f"the model refused {part.failed:,} of {job.perturbations:,} perturbed rows: {part.error}"
+            failures.append(Failure(int(batch.rows[places[0]]), "perturb", reason))
             continue
-        label = int(batch.labels[i])
-        raw = _raw(job.local, own, batch, i, label)
-        fits.append(_fits(job.local, own, take(batch, np.array([i])), raw))
-        kept.append(i)
-    rows = take(batch, np.array(kept, dtype=np.int64))
-    return _batch(rows, fits, tuple(failures), job.perturbations * drawn, refused)
+        own = join_pool(job.local.space, [part])
+        found += [replace(f, places=places[f.places]) for f in _explained(job.local, own, take(batch, places))]
+    kept = np.sort(np.concatenate([every[:0], *(f.places for f in found)]))
+    found = [replace(f, places=np.searchsorted(kept, f.places)) for f in found]
+    joined = _joined(found, batch.codes.shape[1])
+    return _batch(take(batch, kept), joined, tuple(failures), job.perturbations * drawn, refused)
 
 
 def explain_all_classes(job: PooledJob | FreshJob, row: Rows) -> tuple[Surrogate, Array]:
@@ -247,47 +232,59 @@ def _raw(local: Local, pool: Pool, batch: Rows, i: int, labels: slice | int) -> 
     )
 
 
-def _alike(space: Space, batch: Rows) -> list[list[int]]:
-    """The rows that see the pool alike, which share their moments over it; groups in the order of their first rows."""
+def _explained(local: Local, pool: Pool, batch: Rows) -> Iterator[_Found]:
+    for b in _blocks(local, pool, batch):
+        labels = batch.labels[b.places]
+        found = fits.fit(b, local.selection, local.features)
+        found = replace(
+            found, intercept=found.intercept + pool.offset[labels], at_row=found.at_row + pool.offset[labels]
+        )
+        probed = np.flatnonzero(np.isin(batch.rows[b.places], local.probed)) if probes.measurable(pool) else ()
+        shadows = {int(b.places[i]): _probes(local, pool, take(batch, b.places[[i]]), b.raw[b.of[i]]) for i in probed}
+        yield _Found(b.places, found, shadows)
+
+
+def _blocks(local: Local, pool: Pool, batch: Rows) -> Iterator[Block]:
+    """The rows of a batch in blocks of a size that fits a core's cache; rows that see the pool alike are in one."""
+    first, of = _alike(local.space, batch)
+    size = fits.rows_a_block(FOLDS, batch.codes.shape[1])
+    order = np.argsort(of, kind="stable")
+    starts = np.searchsorted(of[order], np.arange(0, len(first) + size, size))
+    predicted = np.take_along_axis(batch.predicted, batch.labels[:, None], axis=1)[:, 0] - pool.offset[batch.labels]
+    own = pools.own_values(local.space, batch.codes[first], batch.numbers[first])
+    for b, (start, stop) in enumerate(pairwise(starts)):
+        here = slice(b * size, (b + 1) * size)
+        raw = np.stack([_raw(local, pool, batch, int(i), int(batch.labels[i])) for i in first[here]])
+        places = order[start:stop]
+        yield Block(places, of[places] - here.start, raw, own[here], predicted[places])
+
+
+def _alike(space: Space, batch: Rows) -> tuple[Index, Index]:
+    """The first of the rows that see the pool alike (U,), and which of these each row (n,) is like."""
     only_codes = space.matched.all()
-    groups: dict[bytes, list[int]] = {}
+    groups: dict[bytes, int] = {}
+    first: list[int] = []
+    of = np.empty(len(batch.rows), dtype=np.int64)
     for i in range(len(batch.rows)):
         measured = b"" if only_codes else batch.numbers[i].tobytes()
-        groups.setdefault(batch.codes[i].tobytes() + measured + bytes(batch.labels[i : i + 1]), []).append(i)
-    return list(groups.values())
+        of[i] = groups.setdefault(batch.codes[i].tobytes() + measured + bytes(batch.labels[i : i + 1]), len(groups))
+        if of[i] == len(first):
+            first.append(i)
+    return np.array(first, dtype=np.int64), of
 
 
-def _fits(local: Local, pool: Pool, row: Rows, raw: Array) -> _Fits:
-    """One row's surrogates from its moments over the folds (G, p, p): from all, without each fold, from parts alone."""
-    offset = pool.offset[row.labels[0]]
-    whole = raw.sum(axis=0)
-    quarters, halves = (raw.reshape(n, -1, *whole.shape).sum(axis=1) for n in (_REPEATS, 2))
-    every = np.concatenate([whole[None], whole - raw, quarters, halves])
-    alike = take(row, np.zeros(len(every), dtype=np.int64))
-    own = _own(local, alike, every)
-    m = _moments(every, own, alike.predicted[:, alike.labels[:1]] - offset)
-    kept = surrogate.select(m, local.selection, local.features, own)
-    fitted = surrogate.fit(m, kept)
-    coef = fitted.coef[:, 0]
-    parts = slice(1 + len(raw), 1 + len(raw) + _REPEATS)
-    error = surrogate.standard_errors(m, fitted)[parts, 0]
-    return _Fits(
-        weights=coef[0],
-        intercept=float(fitted.intercept[0, 0] + offset),
-        at_row=float(fitted.at(own)[0, 0] + offset),
-        r2=float(fitted.r2[0, 0]),
-        without=coef[1 : 1 + len(raw)],
-        halves=coef[parts.stop :],
-        vsi=stability.variables(coef[parts]),
-        csi=stability.coefficients(coef[parts], error),
-        probes=_probes(local, pool, row, raw) if np.isin(row.rows[0], local.probed) else None,
-    )
+def _joined(blocks: list[_Found], d: int) -> _Found:
+    """All rows of a batch over d features, in order of their places."""
+    if not blocks:
+        return _Found(np.empty(0, dtype=np.int64), fits.nothing(FOLDS, d), {})
+    places = np.concatenate([b.places for b in blocks])
+    order = np.argsort(places, kind="stable")
+    every = [np.concatenate([getattr(b.fits, f.name) for b in blocks])[order] for f in fields(Fits)]
+    return _Found(places[order], Fits(*every), {place: p for b in blocks for place, p in b.probes.items()})
 
 
-def _probes(local: Local, pool: Pool, row: Rows, raw: Array) -> Array | None:
-    """Weights (R, d) of the probes of one row's features, 0 where selection would not keep one; None in a tiny pool."""
-    if not probes.measurable(pool):
-        return None
+def _probes(local: Local, pool: Pool, row: Rows, raw: Array) -> Array:
+    """Weights (R, d) of the probes of one row's features, 0 where selection would not keep one."""
     whole = raw.sum(axis=0)[None]
     own = _own(local, row, whole)
     label = int(row.labels[0])
@@ -309,44 +306,31 @@ def _probes(local: Local, pool: Pool, row: Rows, raw: Array) -> Array | None:
     return np.where(rival.keeps(found.weights, found.cross), found.weights, 0.0)
 
 
-def _batch(rows: Rows, fits: list[_Fits], failures: tuple[Failure, ...], model_rows: int, refused: int) -> Batch:
-    d = rows.codes.shape[1]
-
-    def stacked(name: str, *shape: int) -> Array:
-        values = [getattr(f, name) for f in fits]
-        return np.array(values, dtype=np.float64).reshape(len(fits), *shape)
-
-    weights = stacked("weights", d)
+def _batch(rows: Rows, found: _Found, failures: tuple[Failure, ...], model_rows: int, refused: int) -> Batch:
+    d, C, fitted = rows.codes.shape[1], rows.predicted.shape[1], found.fits
     explained = LocalExplanations(
         rows=rows.rows,
         labels=rows.labels,
         codes=rows.codes,
-        weights=weights,
-        intercept=stacked("intercept"),
-        surrogate=stacked("at_row"),
+        weights=fitted.weights,
+        intercept=fitted.intercept,
+        surrogate=fitted.at_row,
         predicted=np.take_along_axis(rows.predicted, rows.labels[:, None], axis=1)[:, 0],
-        r2=stacked("r2"),
-        vsi=stacked("vsi"),
-        csi=stacked("csi"),
+        r2=fitted.r2,
+        vsi=fitted.vsi,
+        csi=fitted.csi,
     )
-    tallied = folds.tally(
-        stacked("without", FOLDS, d), stacked("halves", 2, d), weights, rows.labels, rows.predicted.shape[1]
-    )
-    probed = np.array([i for i, f in enumerate(fits) if f.probes is not None], dtype=np.int64)
-    shadows = np.array([fits[i].probes for i in probed], dtype=np.float64).reshape(len(probed), probes.PROBES, d)
-    floors = floor.tally(shadows, weights[probed], rows.labels[probed], rows.predicted.shape[1])
+    tallied = folds.tally(fitted.without, fitted.halves, fitted.weights, rows.labels, C)
+    probed = np.array(sorted(found.probes), dtype=np.int64)
+    shadows = np.array([found.probes[i] for i in probed]).reshape(len(probed), probes.PROBES, d)
+    floors = floor.tally(shadows, fitted.weights[probed], rows.labels[probed], C)
     return Batch(explained, tallied, failures, model_rows, refused, floors)
 
 
 def _own(local: Local, batch: Rows, raw: Array) -> Array:
-    """The rows' own interpretable values (n, d); 0 for a value that no perturbed row shares.
-
-    Such a feature (an unseen category, a very rare one) would get its weight from the row alone, by whatever
-    its prediction is off. Without it the column is constant and weighs exactly 0: nothing is known of it.
-    """
-    d = batch.codes.shape[1]
-    shared = np.einsum("nii->ni", raw)[:, 1 : 1 + d] > 0
-    return np.where(shared, pools.own_values(local.space, batch.codes, batch.numbers), 0.0)
+    """The rows' own interpretable values (n, d), 0 for one that no perturbed row shares."""
+    squares = np.einsum("nii->ni", raw)[:, 1 : 1 + batch.codes.shape[1]]
+    return fits.known(pools.own_values(local.space, batch.codes, batch.numbers), squares)
 
 
 def _fit(local: Local, raw: Array, own: Array, outputs: Array) -> Surrogate:

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from limekiln.domains.tabular.space import Space
 from limekiln.kernels import exponential
 from limekiln.values import Array, Codes, Mask
+
+Counts = NDArray[np.unsignedinteger]
 
 
 @dataclass(frozen=True)
@@ -46,8 +49,8 @@ def make(space: Space, codes: Codes, numbers: Array, outputs: Array) -> Pool:
     )
 
 
-def neighbourhood(pool: Pool, space: Space, codes: Codes, numbers: Array) -> tuple[Mask | Array, Array]:
-    """How the pool looks from one row: interpretable values (d, M) and squared distances (M,).
+def neighbourhood(pool: Pool, space: Space, codes: Codes, numbers: Array) -> tuple[Mask | Array, Array | Counts]:
+    """How the pool looks from one row: interpretable values (d, M) and squared distances (M,), counts where they are.
 
     A matched column is 1 where the code is the row's own, and adds 1 to the squared distance where it is
     not. A numeric column keeps its standardised numbers. A row's missing number is matched, not measured.
@@ -61,10 +64,17 @@ def neighbourhood(pool: Pool, space: Space, codes: Codes, numbers: Array) -> tup
     same = pool.codes == codes[:, None].astype(pool.codes.dtype)
     matched = row_matched(space, codes)
     if matched.all():
-        return same, len(codes) - same.sum(axis=0, dtype=np.min_scalar_type(len(codes))).astype(np.float64)
+        return same, len(codes) - same.view(np.uint8).sum(axis=0, dtype=np.min_scalar_type(len(codes)))
     Z = np.where(matched[:, None], same, pool.numbers)
     own = np.where(matched, 1.0, numbers)
     return Z, ((Z - own[:, None]) ** 2).sum(axis=0)
+
+
+def kernel(distance: Array | Counts, width: float) -> Array:
+    """The exponential kernel of squared distances (M,); of counts it is looked up, not computed anew for each."""
+    if distance.dtype.kind == "f":
+        return exponential(distance.astype(np.float64, copy=False), width)
+    return exponential(np.arange(distance.max() + 1.0), width)[distance]
 
 
 def row_matched(space: Space, codes: Codes) -> Mask:
@@ -88,12 +98,16 @@ def raw_moments(
     another in the pool, and are equal in size up to one row.
     """
     Z, distance = neighbourhood(pool, space, codes, numbers)
-    root = exponential(distance, width * np.sqrt(2.0))  # the square root of the kernel
-    d = len(codes)
+    root = kernel(distance, width * np.sqrt(2.0))  # the square root of the kernel
+    d, M = Z.shape
     outputs = np.atleast_2d(pool.outputs[labels])
-    augmented = np.empty((1 + d + len(outputs), root.size))
-    augmented[0] = root
-    np.multiply(Z, root, out=augmented[1 : 1 + d])
-    np.multiply(outputs, root, out=augmented[1 + d :])
-    edges = np.linspace(0, root.size, folds + 1).astype(np.int64)
+    augmented = np.empty((1 + d + len(outputs), M))
+    augmented[0] = 1.0
+    augmented[1 : 1 + d] = Z  # a copy of its own: NumPy multiplies booleans slowly
+    augmented[1 + d :] = outputs
+    augmented *= root
+    if M % folds == 0:
+        parts = augmented.reshape(len(augmented), folds, M // folds).swapaxes(0, 1)
+        return np.asarray(parts @ parts.swapaxes(1, 2))
+    edges = np.linspace(0, M, folds + 1).astype(np.int64)
     return np.stack([augmented[:, s:e] @ augmented[:, s:e].T for s, e in pairwise(edges)])

@@ -15,7 +15,6 @@ import numpy as np
 from limekiln.domains.tabular import pool as pools
 from limekiln.domains.tabular.pool import Pool
 from limekiln.domains.tabular.space import Space
-from limekiln.kernels import exponential
 from limekiln.surrogate import RIDGE
 from limekiln.values import Array, Codes
 
@@ -79,7 +78,7 @@ def probe(pool: Pool, space: Space, seen: Seen, width: float) -> Probed:
     d, size = len(seen.codes), distance.size // folds
     used = slice(folds * size)
     z = Z[:, used].astype(np.float64)
-    kernel = exponential(distance[used], width)
+    kernel = pools.kernel(distance[used], width)
     residual = kernel * (pool.outputs[seen.label, used] - seen.intercept - seen.coef @ z)
     weight = kernel.sum() + 1
     away = seen.own - (z @ kernel + seen.own) / weight
