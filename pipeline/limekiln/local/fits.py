@@ -2,8 +2,8 @@
 
 All of it follows from moments over the folds. Rows that see the perturbations alike share their moments, and differ in
 nothing but the model's answer y₀ for the row itself, which belongs to its neighbourhood with weight 1. Nothing but
-c = Σw(z−z̄)y depends on it, as c = c₀ + y₀v, and so do the weights: β = A⁻¹c₀ + y₀A⁻¹v with A = G + αI. One equation with
-two right hand sides thus serves all such rows, unless features are selected, which is decided for each row.
+c = Σw(z−z̄)y depends on it, as c = c₀ + y₀v, and so do the weights: β = A⁻¹c₀ + y₀A⁻¹v with A = G + αI. One equation
+with two right hand sides thus serves all such rows, unless features are selected, which is decided for each row.
 """
 
 from dataclasses import dataclass

@@ -61,7 +61,7 @@ def case(cut: Discretizer = "quartile", M: int = 2000, seed: int = 0, row: int =
     output = float(model(frame)[0, 0] - pool.offset[0])
     Z, distance = pools.neighbourhood(pool, space, codes, numbers)
     z = np.vstack([Z.T.astype(np.float64), own])
-    y, w = np.append(pool.outputs[0], output), np.append(exponential(distance, WIDTH), 1.0)
+    y, w = np.append(pool.outputs[0], output), np.append(exponential(distance.astype(np.float64), WIDTH), 1.0)
     fitted = regression(z, y, w)
     seen = Seen(codes, numbers, own, 0, output, fitted.coef[0, 0], float(fitted.intercept[0, 0]))
     return Case(space, pool, seen, z, y, w)
