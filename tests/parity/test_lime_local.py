@@ -177,7 +177,7 @@ def test_the_neighbourhood_is_limes(cut: Discretizer) -> None:
     job, row = our_job(seen, cut, "none", 7)
     Z, squared = pools.neighbourhood(job.pool, job.local.space, row.codes[0], row.numbers[0])
     np.testing.assert_allclose(np.asarray(Z, dtype=np.float64).T, seen.Z[1:], atol=1e-9)
-    np.testing.assert_allclose(np.sqrt(squared), seen.distances[1:], atol=1e-7)
+    np.testing.assert_allclose(np.sqrt(squared.astype(np.float64)), seen.distances[1:], atol=1e-7)
     np.testing.assert_allclose(pools.own_values(job.local.space, row.codes, row.numbers)[0], seen.Z[0], atol=1e-9)
 
 

@@ -1,7 +1,7 @@
 """A table's rows: one shared pool of perturbed rows for all of them, or fresh ones for each."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import Final
 
@@ -40,6 +40,7 @@ from limekiln.local.tables import (
     predict_batch,
     predict_part,
     split,
+    take,
 )
 from limekiln.record import Notice
 from limekiln.settings import Settings
@@ -55,7 +56,9 @@ PROBED: Final = 1000
 _PROBED_EACH: Final = 100
 _PROBED_LEAST: Final = 10
 _NO_ROWS: Final[Index] = np.empty(0, dtype=np.int64)
-_POOLED_BATCH: Final = 128
+_POOLED_BATCHES: Final = 500
+_POOLED_BATCH: Final = (128, 4096)
+"""Rows in a batch at least and at most, where all share a pool; between them, as many as make 500 batches."""
 _FRESH_BATCH: Final = 8
 
 
@@ -96,7 +99,7 @@ class TableDriver:
         batch = self._rows(rows, predicted, labels)
         outcomes, pool, pool_refused = self._outcomes(batch)
         self.bench.model_rows += sum(o.model_rows for o in outcomes)
-        local = concatenate([o.explanations for o in outcomes])
+        local = _as_asked([o.explanations for o in outcomes], batch)
         failed = {f.row: f for o in outcomes for f in o.failures}
         return Told(
             vocabulary=matrix.of_space(self.space),
@@ -124,7 +127,7 @@ class TableDriver:
         job, refused = self._job(_NO_ROWS if self.stage else _probed(batch))
         with self.bench.clock.stage(f"{self.stage}explain"):
             if isinstance(job, PooledJob):
-                outcomes = self.bench.map(f"{self.stage}explain", explain_pooled, job, split(batch, _POOLED_BATCH))
+                outcomes = self.bench.map(f"{self.stage}explain", explain_pooled, job, _pooled_batches(batch))
                 return outcomes, job.pool, refused
             return self.bench.map(f"{self.stage}explain", explain_fresh, job, split(batch, _FRESH_BATCH)), None, refused
 
@@ -140,10 +143,11 @@ class TableDriver:
         rows, predicted, labels = labelled(self.inputs.model, rows, predicted)
         if not len(rows):
             return None
-        batches = split(self._rows(rows, predicted, labels), _POOLED_BATCH)
+        asked = self._rows(rows, predicted, labels)
+        batches = _pooled_batches(asked)
         outcomes = self.bench.map("cohorts explain", explain_pooled, PooledJob(self._local(), pool, numbers), batches)
         return Further(
-            explanations=matrix.of_table(self.space, concatenate([o.explanations for o in outcomes])),
+            explanations=matrix.of_table(self.space, _as_asked([o.explanations for o in outcomes], asked)),
             cohorts=folds.joined([o.cohorts for o in outcomes if o.cohorts is not None]),
         )
 
@@ -257,6 +261,22 @@ class TableDriver:
             compared = () if self.stage else cohorts.of_frame(self.inputs.frame, self.settings)
             pool = join_pool(self.space, parts)
             return PooledJob(local, pool, cohorts.numbered(compared)) if compared else PooledJob(local, pool), refused
+
+
+def _pooled_batches(rows: Rows) -> list[Rows]:
+    """Rows that see the pool alike one after another, in as few batches as can be: they share the work."""
+    least, most = _POOLED_BATCH
+    alike = take(rows, np.lexsort(rows.codes.T))
+    return split(alike, min(most, max(least, len(rows.rows) // _POOLED_BATCHES)))
+
+
+def _as_asked(parts: list[LocalExplanations], rows: Rows) -> LocalExplanations:
+    """All explanations in the order of the rows that they were asked for, each by its row and class."""
+    told, classes = concatenate(parts), rows.predicted.shape[1]
+    asked, got = rows.rows * classes + rows.labels, told.rows * classes + told.labels
+    by_name = np.argsort(asked)
+    order = np.argsort(by_name[np.searchsorted(asked[by_name], got)])
+    return LocalExplanations(**{f.name: getattr(told, f.name)[order] for f in fields(LocalExplanations)})
 
 
 def _probed(batch: Rows) -> Index:

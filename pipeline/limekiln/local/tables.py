@@ -136,11 +136,19 @@ class Batch:
 
 @dataclass(frozen=True)
 class _Found:
-    """What became of a block: surrogates, and the weights (R, d) of probes by the rows' places."""
+    """What became of n rows of a batch.
+
+    Attributes:
+        places: (n,) their places in the batch.
+        fits: their surrogates.
+        probed: (m,) which of them have probes.
+        probes: (m, R, d) the weights of these.
+    """
 
     places: Index
     fits: Fits
-    probes: dict[int, Array]
+    probed: Index
+    probes: Array
 
 
 def predict_batch(model: Predictor, frame: pd.DataFrame) -> Outputs:
@@ -239,9 +247,10 @@ def _explained(local: Local, pool: Pool, batch: Rows) -> Iterator[_Found]:
         found = replace(
             found, intercept=found.intercept + pool.offset[labels], at_row=found.at_row + pool.offset[labels]
         )
-        probed = np.flatnonzero(np.isin(batch.rows[b.places], local.probed)) if probes.measurable(pool) else ()
-        shadows = {int(b.places[i]): _probes(local, pool, take(batch, b.places[[i]]), b.raw[b.of[i]]) for i in probed}
-        yield _Found(b.places, found, shadows)
+        asked = np.isin(batch.rows[b.places], local.probed) & probes.measurable(pool)
+        probed = np.flatnonzero(asked)
+        shadows = [_probes(local, pool, take(batch, b.places[[i]]), b.raw[b.of[i]]) for i in probed]
+        yield _Found(b.places, found, probed, np.array(shadows).reshape(-1, probes.PROBES, b.own.shape[1]))
 
 
 def _blocks(local: Local, pool: Pool, batch: Rows) -> Iterator[Block]:
@@ -275,12 +284,15 @@ def _alike(space: Space, batch: Rows) -> tuple[Index, Index]:
 
 def _joined(blocks: list[_Found], d: int) -> _Found:
     """All rows of a batch over d features, in order of their places."""
-    if not blocks:
-        return _Found(np.empty(0, dtype=np.int64), fits.nothing(FOLDS, d), {})
-    places = np.concatenate([b.places for b in blocks])
+    none = np.empty(0, dtype=np.int64)
+    found = [_Found(none, fits.nothing(FOLDS, d), none, np.empty((0, probes.PROBES, d))), *blocks]
+    places = np.concatenate([f.places for f in found])
     order = np.argsort(places, kind="stable")
-    every = [np.concatenate([getattr(b.fits, f.name) for b in blocks])[order] for f in fields(Fits)]
-    return _Found(places[order], Fits(*every), {place: p for b in blocks for place, p in b.probes.items()})
+    every = [np.concatenate([getattr(f.fits, name.name) for f in found])[order] for name in fields(Fits)]
+    probed = np.concatenate([f.places[f.probed] for f in found])
+    by_place = np.argsort(probed, kind="stable")
+    shadows = np.concatenate([f.probes for f in found])[by_place]
+    return _Found(places[order], Fits(*every), np.searchsorted(places[order], probed[by_place]), shadows)
 
 
 def _probes(local: Local, pool: Pool, row: Rows, raw: Array) -> Array:
@@ -307,7 +319,7 @@ def _probes(local: Local, pool: Pool, row: Rows, raw: Array) -> Array:
 
 
 def _batch(rows: Rows, found: _Found, failures: tuple[Failure, ...], model_rows: int, refused: int) -> Batch:
-    d, C, fitted = rows.codes.shape[1], rows.predicted.shape[1], found.fits
+    C, fitted = rows.predicted.shape[1], found.fits
     explained = LocalExplanations(
         rows=rows.rows,
         labels=rows.labels,
@@ -321,9 +333,7 @@ def _batch(rows: Rows, found: _Found, failures: tuple[Failure, ...], model_rows:
         csi=fitted.csi,
     )
     tallied = folds.tally(fitted.without, fitted.halves, fitted.weights, rows.labels, C)
-    probed = np.array(sorted(found.probes), dtype=np.int64)
-    shadows = np.array([found.probes[i] for i in probed]).reshape(len(probed), probes.PROBES, d)
-    floors = floor.tally(shadows, fitted.weights[probed], rows.labels[probed], C)
+    floors = floor.tally(found.probes, fitted.weights[found.probed], rows.labels[found.probed], C)
     return Batch(explained, tallied, failures, model_rows, refused, floors)
 
 
