@@ -194,19 +194,6 @@ def _size(method: Selection, weights: Array, cross: Array, worth: Array) -> Arra
     return np.abs(cross) if method == "lasso_path" else np.abs(weights * cross)
 
 
-def standard_errors(m: Moments, fitted: Surrogate, ridge: float = RIDGE) -> Array:
-    """Standard errors (B, C, d) of ridge coefficients, 0 where a feature was not used.
-
-    σ²·diag(AGA) with A = (G + αI)⁻¹ and σ² = Σwr²/(Σw − d − 1): weights count as numbers of rows, as in Visani et al.
-    (arXiv:2001.11757).
-    """
-    d = m.z_mean.shape[1]
-    spread = ridge_spread(m.gram, ridge)
-    residual = np.where(m.y_square > 0, (1 - np.nan_to_num(fitted.r2)) * m.y_square, 0.0)
-    variance = residual / np.maximum(m.weight - d - 1, 1.0)[:, None]
-    return np.where(fitted.coef != 0, np.sqrt(np.maximum(variance[:, :, None] * spread[:, None, :], 0.0)), 0.0)
-
-
 def ridge_spread(gram: Array, ridge: float = RIDGE) -> Array:
     """diag(AGA) for A = (G + αI)⁻¹, of G (…, d, d): a ridge coefficient's variance in units of the residual's."""
     A = np.linalg.inv(gram + ridge * np.eye(gram.shape[-1]))

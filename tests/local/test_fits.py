@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from limekiln import surrogate
+from limekiln import stability, surrogate
 from limekiln.local import fits
 from limekiln.local.fits import Block
 from limekiln.surrogate import Selection
@@ -67,3 +67,33 @@ def test_an_output_that_does_not_vary_weighs_nothing() -> None:
     assert not found.weights.any()
     assert np.isnan(found.r2[0])
     assert found.vsi[0] == 1.0
+
+
+def drifting(seed: int) -> tuple[float, Array]:
+    """CSI of a row whose effects drift from quarter to quarter, by `fit` and by hand with errors of 1 and ½.
+
+    By hand: σ²·diag(AGA), A = (G + I)⁻¹, σ² = Σwr²/(Σw − d − 1), of each quarter and the row itself.
+    """
+    Z, y, w = neighbourhood(seed)
+    y += Z @ [0.2, 0.4, 0.6, 0.0, 0.8] * (np.arange(M) // (M // 4))
+    y0, coef, error = 2.0, [], []
+    block = Block(np.arange(1), np.zeros(1, dtype=np.int64), raw(Z, y, w)[None], np.ones((1, D)), np.array([y0]))
+    for quarter in np.split(np.arange(M), 4):
+        own = (Z[quarter].sum(axis=0) > 0).astype(np.float64)
+        z, answers, weight = np.vstack([own, Z[quarter]]), np.append(y0, y[quarter]), np.append(1.0, w[quarter])
+        z = z - np.average(z, axis=0, weights=weight)
+        answers = answers - np.average(answers, weights=weight)
+        G = z.T @ (weight[:, None] * z)
+        A = np.linalg.inv(G + np.eye(D))
+        beta = A @ (z.T @ (weight * answers))
+        variance = np.sum(weight * (answers - z @ beta) ** 2) / (weight.sum() - D - 1)
+        coef.append(np.where(own > 0, beta, 0.0))
+        error.append(np.sqrt(variance * np.diagonal(A @ G @ A)))
+    by_hand = [stability.coefficients(np.array(coef), np.array(error) * part) for part in (1, 0.5)]
+    return float(fits.fit(block, "none", None).csi[0]), np.array(by_hand)
+
+
+def test_the_standard_errors_behind_csi_are_the_ridge_regressions() -> None:
+    found, by_hand = zip(*(drifting(seed) for seed in range(10, 30)), strict=True)
+    np.testing.assert_allclose(found, [whole for whole, _ in by_hand])
+    assert np.mean([whole - half for whole, half in by_hand]) > 0.05  # errors matter here

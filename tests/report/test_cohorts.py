@@ -108,7 +108,7 @@ def test_where_nothing_is_found_it_is_said(cohorts: tuple[CohortFacts, ...], say
 def test_it_says_whose_rows_they_are() -> None:
     more = part(record(column("sex", cohort("f", added=40, failed=2), cohort("m", added=1))))
     assert more.meaning[0].startswith(
-        "200 rows of a cohort are explained, or all that it has: those of the sample, and"
+        "At least 200 rows of a cohort are explained, or all that it has: those of the sample, and"
     )
     assert more.columns[0].intro.text == (
         "2 cohorts: its values. For them 41 rows beyond the sample were explained. 2 rows could not be explained."

@@ -108,6 +108,7 @@ def fit(block: Block, selection: Selection, k: int | None) -> Fits:
     r2 = np.full((len(of), 1 + REPEATS), np.nan)
     for column, e in enumerate((0, *range(parts.start, parts.stop))):
         r2[:, column] = _r2(seen, block, coef[:, e], varying[:, e], e)
+    # standard errors: weights count as numbers of rows, as in Visani et al. (arXiv:2001.11757)
     spread = surrogate.ridge_spread(seen.gram[:, parts])
     left = (1 - np.nan_to_num(r2[:, 1:])) * varying[:, parts]
     freedom = np.maximum(seen.weight[of][:, parts] - block.own.shape[1] - 1, 1.0)

@@ -107,8 +107,8 @@ def _meaning(c: CohortComparison, says: Voice) -> tuple[str, ...]:
         )
     else:
         whose = (
-            f"{c.each:,} {row.of(c.each)} of a cohort are explained, or all that it has: those of the sample, and "
-            "further ones that count in this section alone."
+            f"At least {c.each:,} {row.of(c.each)} of a cohort are explained, or all that it has: those of the sample, "
+            "and further ones that count in this section alone."
         )
     return (
         whose,
